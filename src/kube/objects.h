@@ -1,0 +1,171 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// The parts of Kubernetes objects that weir reads, decoded and defaulted as the API server would
+/// have done. Values: copied, compared and tested. Field names are those of the API reference
+/// (networking.k8s.io/v1, discovery.k8s.io/v1, core/v1). What is not here was dropped while decoding.
+namespace weir::kube {
+
+enum class Kind : std::uint8_t { Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap };
+
+/// "Ingress", "EndpointSlice", …
+const char* to_string(Kind kind);
+
+/// Names one object. `ns` is empty for cluster-scoped kinds (IngressClass).
+struct ObjectRef {
+  Kind kind = Kind::Ingress;
+  std::string ns;
+  std::string name;
+
+  auto operator<=>(const ObjectRef&) const = default;
+};
+
+/// "Ingress default/shop", "IngressClass weir".
+std::string to_string(const ObjectRef& ref);
+
+struct ObjectMeta {
+  std::string ns;
+  std::string name;
+  std::string uid;               ///< empty for objects from a folder
+  std::string resource_version;  ///< opaque
+  std::int64_t creation_timestamp = 0;  ///< seconds since 1970; from a folder: 0 unless written there
+  /// Only those that weir reads: the prefixes "nginx.ingress.kubernetes.io/" and "weir.dev/" and
+  /// "kubernetes.io/ingress.class", "ingressclass.kubernetes.io/is-default-class".
+  std::map<std::string, std::string> annotations;
+
+  bool operator==(const ObjectMeta&) const = default;
+};
+
+/// A Service port: by number, or by name when `name` is not empty.
+struct ServiceBackendPort {
+  std::string name;
+  std::int32_t number = 0;
+
+  bool operator==(const ServiceBackendPort&) const = default;
+};
+
+/// IngressBackend. `resource` backends are decoded as `is_resource`, and refused by the translation.
+struct IngressBackend {
+  std::string service;
+  ServiceBackendPort port;
+  bool is_resource = false;
+
+  bool operator==(const IngressBackend&) const = default;
+};
+
+enum class PathType : std::uint8_t { Exact, Prefix, ImplementationSpecific };
+
+struct IngressPath {
+  std::string path;
+  PathType path_type = PathType::ImplementationSpecific;
+  IngressBackend backend;
+
+  bool operator==(const IngressPath&) const = default;
+};
+
+struct IngressRule {
+  std::string host;
+  std::vector<IngressPath> paths;
+
+  bool operator==(const IngressRule&) const = default;
+};
+
+struct IngressTls {
+  std::vector<std::string> hosts;
+  std::string secret_name;
+
+  bool operator==(const IngressTls&) const = default;
+};
+
+struct Ingress {
+  ObjectMeta meta;
+  std::optional<std::string> ingress_class_name;
+  std::optional<IngressBackend> default_backend;
+  std::vector<IngressRule> rules;
+  std::vector<IngressTls> tls;
+
+  bool operator==(const Ingress&) const = default;
+};
+
+struct IngressClass {
+  ObjectMeta meta;
+  std::string controller;
+
+  bool operator==(const IngressClass&) const = default;
+};
+
+struct ServicePort {
+  std::string name;
+  std::string protocol = "TCP";
+  std::int32_t port = 0;
+  std::string target_port;  ///< a number as text, or the name of a container port; default: `port`
+
+  bool operator==(const ServicePort&) const = default;
+};
+
+struct Service {
+  ObjectMeta meta;
+  std::string type = "ClusterIP";
+  std::string external_name;
+  std::vector<ServicePort> ports;
+
+  bool operator==(const Service&) const = default;
+};
+
+struct SliceEndpoint {
+  std::vector<std::string> addresses;
+  std::optional<bool> ready;
+  std::optional<bool> serving;
+  std::optional<bool> terminating;
+  std::string zone;
+  std::string target_uid;  ///< targetRef.uid: the Pod's
+
+  bool operator==(const SliceEndpoint&) const = default;
+};
+
+struct SlicePort {
+  std::string name;
+  std::string protocol = "TCP";
+  std::optional<std::int32_t> port;
+
+  bool operator==(const SlicePort&) const = default;
+};
+
+struct EndpointSlice {
+  ObjectMeta meta;
+  std::string service;       ///< label kubernetes.io/service-name; empty: belongs to no Service
+  std::string address_type;  ///< IPv4, IPv6 or FQDN
+  std::vector<SliceEndpoint> endpoints;
+  std::vector<SlicePort> ports;
+
+  bool operator==(const EndpointSlice&) const = default;
+};
+
+struct Secret {
+  ObjectMeta meta;
+  std::string type;
+  /// Decoded from base64. Only the keys that weir reads: tls.crt, tls.key, ca.crt, ca.crl.
+  std::map<std::string, std::string> data;
+
+  bool operator==(const Secret&) const = default;
+};
+
+struct ConfigMap {
+  ObjectMeta meta;
+  std::map<std::string, std::string> data;
+
+  bool operator==(const ConfigMap&) const = default;
+};
+
+using Object = std::variant<Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap>;
+
+ObjectRef ref_of(const Object& object);
+const ObjectMeta& meta_of(const Object& object);
+
+}  // namespace weir::kube

@@ -1,0 +1,71 @@
+#include "proxy/counters.h"
+
+namespace weir::proxy {
+
+const char* reason_name(AnswerReason reason) {
+  switch (reason) {
+    case AnswerReason::HttpsRedirect:
+      return "https_redirect";
+    case AnswerReason::BadRequest:
+      return "bad_request";
+    case AnswerReason::BadUpgrade:
+      return "bad_upgrade";
+    case AnswerReason::NoRoute:
+      return "no_route";
+    case AnswerReason::HeadTimeout:
+      return "head_timeout";
+    case AnswerReason::BodyTimeout:
+      return "body_timeout";
+    case AnswerReason::BodyTooLarge:
+      return "body_too_large";
+    case AnswerReason::UriTooLong:
+      return "uri_too_long";
+    case AnswerReason::HeadTooLarge:
+      return "head_too_large";
+    case AnswerReason::ConnectFailed:
+      return "connect_failed";
+    case AnswerReason::UpstreamReset:
+      return "upstream_reset";
+    case AnswerReason::BadResponse:
+      return "bad_response";
+    case AnswerReason::NoEndpoint:
+      return "no_endpoint";
+    case AnswerReason::NoTable:
+      return "no_table";
+    case AnswerReason::Draining:
+      return "draining";
+    case AnswerReason::ConnectTimeout:
+      return "connect_timeout";
+    case AnswerReason::ResponseTimeout:
+      return "response_timeout";
+    case AnswerReason::HttpVersion:
+      return "http_version";
+    case AnswerReason::kCount:
+      break;
+  }
+  return "";
+}
+
+const char* tunnel_end_name(TunnelEnd end) {
+  switch (end) {
+    case TunnelEnd::ClientClosed:
+      return "client_closed";
+    case TunnelEnd::BackendClosed:
+      return "backend_closed";
+    case TunnelEnd::ClientReset:
+      return "client_reset";
+    case TunnelEnd::BackendReset:
+      return "backend_reset";
+    case TunnelEnd::IdleTimeout:
+      return "idle_timeout";
+    case TunnelEnd::SendTimeout:
+      return "send_timeout";
+    case TunnelEnd::Drain:
+      return "drain";
+    case TunnelEnd::kCount:
+      break;
+  }
+  return "";
+}
+
+}  // namespace weir::proxy

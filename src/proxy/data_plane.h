@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/counters.h"
+#include "proxy/delta.h"
+#include "proxy/options.h"
+#include "util/result.h"
+
+namespace weir::proxy {
+
+class Worker;
+
+/// All workers: what the control thread sees of the data plane. Its functions are for one thread (the
+/// control thread's), callbacks arrive on worker threads.
+class DataPlane {
+ public:
+  /// Binds every listener for every worker, then starts the threads. An error names the address.
+  /// Requests get 503 until the first `adopt` is done.
+  static util::Result<std::unique_ptr<DataPlane>> start(const Options& options);
+  /// Cuts what is left; call `drain` before.
+  ~DataPlane();
+
+  /// Each worker takes the delta between two requests. `done` is called once, on the thread of the
+  /// worker that was last, when all of them run it.
+  void adopt(std::shared_ptr<const Delta> delta, std::function<void()> done);
+
+  /// Closes listeners and idle connections; requests that run finish, and their connections close.
+  /// Tunnels stay open. Call once.
+  void stop_accepting();
+  /// Ends the tunnels and requests that are left.
+  void close_all();
+  /// Client connections, tunnels among them, over all workers.
+  std::uint64_t open_connections() const;
+
+  /// The ports as bound (port 0 was replaced), in the order of the options.
+  const std::vector<ListenAddress>& http() const;
+  const std::vector<ListenAddress>& https() const;
+
+  /// One per worker, alive as long as this object; read from any thread.
+  std::vector<const Counters*> counters() const;
+
+ private:
+  DataPlane();
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<ListenAddress> http_;
+  std::vector<ListenAddress> https_;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+
+/// An address to listen on, as given: "0.0.0.0:80", "[::]:443", "127.0.0.1:0".
+struct ListenAddress {
+  std::string address;  ///< without brackets
+  std::uint16_t port = 0;
+};
+
+/// How long the data plane waits. Each has a flag of the same name (cmd/weir-proxy).
+struct Timeouts {
+  std::chrono::milliseconds handshake{10'000};      ///< TLS handshake, from accept
+  std::chrono::milliseconds head{60'000};           ///< request head, from its first byte → 408
+  std::chrono::milliseconds body{60'000};           ///< between two reads of a request body → 408
+  std::chrono::milliseconds connect{5'000};         ///< one try to connect to an endpoint
+  std::chrono::milliseconds response_head{60'000};  ///< request sent until response head → 504
+  std::chrono::milliseconds response_body{60'000};  ///< between two reads of a response body
+  std::chrono::milliseconds send{60'000};           ///< between two writes that made progress
+  std::chrono::milliseconds keep_alive{75'000};     ///< idle client connection
+  std::chrono::milliseconds upstream_idle{55'000};  ///< idle pooled connection to an endpoint
+  std::chrono::milliseconds tunnel_idle{3'600'000};  ///< tunnel without a byte either way
+};
+
+/// What one client may make a worker hold.
+struct Limits {
+  std::size_t head_bytes = 32 * 1024;  ///< request line and fields → 431
+  std::size_t uri_bytes = 16 * 1024;   ///< request target → 414
+  std::size_t head_fields = 128;       ///< fields of a head → 431
+  std::size_t response_head_bytes = 64 * 1024;
+  /// Request body → 413; 0: no limit.
+  std::uint64_t body_bytes = 0;
+  std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
+};
+
+/// What the data plane needs to start. Immutable afterwards.
+struct Options {
+  std::vector<ListenAddress> http;
+  std::vector<ListenAddress> https;
+  unsigned threads = 1;
+  Timeouts timeouts;
+  Limits limits;
+};
+
+}  // namespace weir::proxy

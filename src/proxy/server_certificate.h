@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include <openssl/types.h>
+
+#include "table/table.h"
+#include "util/result.h"
+
+namespace weir::proxy {
+
+/// A certificate chain with its key, parsed once, checked to belong together, and shared by all
+/// workers (OpenSSL counts references with atomics). Immutable.
+class ServerCertificate {
+ public:
+  /// Malformed with a sentence for people when PEM is broken, the key does not fit the leaf, or the
+  /// key is too weak for OpenSSL's security level 1. Never quotes key material. From any thread.
+  static util::Result<std::shared_ptr<const ServerCertificate>> parse(
+      const table::Certificate& certificate);
+
+  /// RSA 2048, "CN=Kubernetes Ingress Controller Fake Certificate, O=Acme Co", SAN ingress.local,
+  /// 365 days: what ingress-nginx presents for names without a certificate; people and monitors look
+  /// for it. Takes about 0.1 s.
+  static std::shared_ptr<const ServerCertificate> make_self_signed();
+
+  ~ServerCertificate();
+  ServerCertificate(const ServerCertificate&) = delete;
+  ServerCertificate& operator=(const ServerCertificate&) = delete;
+
+  X509* leaf() const { return leaf_; }
+  STACK_OF(X509) * chain() const { return chain_; }  ///< without the leaf
+  EVP_PKEY* key() const { return key_; }
+
+ private:
+  ServerCertificate() = default;
+
+  X509* leaf_ = nullptr;
+  STACK_OF(X509) * chain_ = nullptr;
+  EVP_PKEY* key_ = nullptr;
+};
+
+}  // namespace weir::proxy
