@@ -26,6 +26,21 @@ constexpr std::string_view kPlainOnTls =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n"
     "Connection: close\r\n\r\n400 Bad Request: this port speaks https\n";
 
+AnswerReason reason_for(HeadError error) {
+  switch (error) {
+    case HeadError::UriTooLong:
+      return AnswerReason::UriTooLong;
+    case HeadError::TooManyFields:
+      return AnswerReason::HeadTooLarge;
+    case HeadError::Version:
+      return AnswerReason::HttpVersion;
+    case HeadError::None:
+    case HeadError::Malformed:
+      break;
+  }
+  return AnswerReason::BadRequest;
+}
+
 }  // namespace
 
 void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string address) {
@@ -45,7 +60,7 @@ void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string a
 
 ClientConnection::ClientConnection(WorkerState& worker, std::string address)
     : Fiber(worker.loop), worker_(worker), address_(std::move(address)) {
-  worker_.connections.push_back(*this);
+  worker_.open.push_back(*this);
   worker_.counters.connections_open.add();
 }
 
@@ -216,15 +231,12 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
         break;
     }
     if (begin_ == end_) co_return Next::Park;
-    switch (co_await wait()) {
-      case Wake::Io:
-        break;
-      case Wake::Timeout:
-        if (started) co_return co_await answer_malformed(AnswerReason::HeadTimeout);
-        co_return Next::Close;
-      case Wake::Cancelled:
-        co_return Next::Close;
+    const auto wake = co_await wait();
+    if (wake == Wake::Io) continue;
+    if (wake == Wake::Timeout && started) {
+      co_return co_await answer_malformed(AnswerReason::HeadTimeout);
     }
+    co_return Next::Close;
   }
 }
 
@@ -232,18 +244,9 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   auto& exchange = *exchange_;
   auto& request = exchange.request;
   exchange.reset();
-  switch (parse_request_head(buffered().substr(0, head_length_), worker_.options.limits, request)) {
-    case HeadError::None:
-      break;
-    case HeadError::Malformed:
-      co_return co_await answer_malformed(AnswerReason::BadRequest);
-    case HeadError::UriTooLong:
-      co_return co_await answer_malformed(AnswerReason::UriTooLong);
-    case HeadError::TooManyFields:
-      co_return co_await answer_malformed(AnswerReason::HeadTooLarge);
-    case HeadError::Version:
-      co_return co_await answer_malformed(AnswerReason::HttpVersion);
-  }
+  const auto head = buffered().substr(0, head_length_);
+  const auto error = parse_request_head(head, worker_.options.limits, request);
+  if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
   exchange.request_body = Body(request.framing);
 
   std::string_view host_name;
@@ -306,7 +309,8 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   }
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
-  if (!co_await write_all(make_answer(reason, how))) co_return Next::Close;
+  const bool written = co_await write_all(make_answer(reason, how));
+  if (!written) co_return Next::Close;
   if (!keep_alive) co_return Next::Linger;
   // What belongs to this request is its head, and of its body what came with it.
   begin_ += head_length_;
@@ -316,8 +320,8 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
-  if (!co_await write_all(make_answer(reason, {}))) co_return Next::Close;
-  co_return Next::Linger;
+  const bool written = co_await write_all(make_answer(reason, AnswerRequest()));
+  co_return written ? Next::Linger : Next::Close;
 }
 
 Task<bool> ClientConnection::write_all(std::string bytes) {

@@ -17,13 +17,14 @@ namespace weir::proxy {
 ///
 /// Between two requests it is parked: no coroutine, no buffer. Bytes that arrive start `serve`, which
 /// takes one request after the other until none is left. It owns itself.
-class ClientConnection final : public Fiber, public ListHook {
+class ClientConnection final : public Fiber, public OpenConnection {
  public:
   /// `fd` is non-blocking; `ssl` is not nullptr on a TLS listener. Both are taken over.
   static void open(WorkerState& worker, int fd, SSL* ssl, std::string address);
 
-  /// No further request: an idle one closes now, a busy one after its response.
-  void stop_accepting();
+  /// An idle one closes now, a busy one after its response.
+  void stop_accepting() override;
+  void cut() override { cancel(); }
 
  private:
   enum class Next : std::uint8_t { Request, Park, Close, Linger };

@@ -48,6 +48,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
                                    end_ - begin_ - head_length_);
   const auto body_start = exchange.request_body.take(after_head);
   if (body_start.malformed) co_return co_await answer_malformed(AnswerReason::BadRequest);
+  if (const auto limit = worker_.options.limits.body_bytes;
+      limit != 0 && exchange.request_body.received() > limit) {
+    co_return co_await answer(AnswerReason::BodyTooLarge);
+  }
   exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
@@ -80,23 +84,21 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
       }
     }
     const auto outcome = co_await relay(stream, endpoint, reused);
-    switch (outcome.kind) {
-      case Outcome::Kind::Over:
-        // The request leaves the buffer, with what of its body was in it.
-        begin_ += head_length_;
-        co_return outcome.next;
-      case Outcome::Kind::Failed:
-        if (outcome.reason == AnswerReason::BadRequest) {
-          co_return co_await answer_malformed(outcome.reason);
-        }
-        co_return co_await answer(outcome.reason);
-      case Outcome::Kind::TryAgain:
-        // The same endpoint, on a new connection: its other kept ones are as old.
-        worker_.counters.upstream_retries.add();
-        endpoint->close_idle();
-        try_kept = false;
-        break;
+    if (outcome.kind == Outcome::Kind::Over) {
+      // The request leaves the buffer, with what of its body was in it.
+      begin_ += head_length_;
+      co_return outcome.next;
     }
+    if (outcome.kind == Outcome::Kind::Failed) {
+      if (outcome.reason == AnswerReason::BadRequest) {
+        co_return co_await answer_malformed(outcome.reason);
+      }
+      co_return co_await answer(outcome.reason);
+    }
+    // The same endpoint, on a new connection: its other kept ones are as old.
+    worker_.counters.upstream_retries.add();
+    endpoint->close_idle();
+    try_kept = false;
   }
 }
 
@@ -159,16 +161,9 @@ Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
     }
     // The deadline runs from the last progress, not from the last event.
     if (!std::exchange(armed, true)) start_timer(relay.patience());
-    switch (co_await wait()) {
-      case Wake::Io:
-        break;
-      case Wake::Timeout:
-        relay.time_out();
-        break;
-      case Wake::Cancelled:
-        relay.abort();
-        break;
-    }
+    const auto wake = co_await wait();
+    if (wake == Wake::Timeout) relay.time_out();
+    if (wake == Wake::Cancelled) relay.abort();
   }
   stop_timer();
   if (relay.tunnel()) {

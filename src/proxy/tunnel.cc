@@ -35,7 +35,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, EndpointRef e
   sides_[Client].listen(*this);
   sides_[BackendSide].listen(*this);
   ++endpoint_->load;
-  worker_.tunnels.push_back(*this);
+  worker_.open.push_back(*this);
   worker_.counters.tunnels_opened.add();
   worker_.counters.tunnels_open.add();
   touch();

@@ -21,7 +21,7 @@ namespace weir::proxy {
 ///
 /// Both directions Ended, a reset on either side, an idle timeout, or the worker's end: the tunnel is
 /// closed, counted by reason, and deletes itself.
-class Tunnel final : public IoListener, private TimerListener, public ListHook {
+class Tunnel final : public IoListener, private TimerListener, public OpenConnection {
  public:
   struct Pending {
     std::string to_client;   ///< what the backend sent right behind its 101, or of it is unsent
@@ -32,7 +32,8 @@ class Tunnel final : public IoListener, private TimerListener, public ListHook {
   static void open(WorkerState& worker, Stream client, Stream backend, EndpointRef endpoint,
                    Pending pending);
 
-  void end(TunnelEnd reason);
+  void stop_accepting() override {}
+  void cut() override { end(TunnelEnd::Drain); }
 
  private:
   enum Side : std::uint8_t { Client = 0, BackendSide = 1 };
@@ -50,6 +51,7 @@ class Tunnel final : public IoListener, private TimerListener, public ListHook {
 
   void on_io(IoHandle& io) override;
   void on_timer(Timer& timer) override;
+  void end(TunnelEnd reason);
   /// False: the tunnel is gone.
   bool pump(Side from);
   bool send(Direction& direction, Side to, const char* data, std::size_t size);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "proxy/client_connection.h"
-#include "proxy/tunnel.h"
 
 namespace weir::proxy {
 
@@ -64,10 +63,7 @@ void Worker::stop_accepting() {
   state_.loop.post([this] {
     for (const auto& listener : listeners_) listener->close();
     state_.draining = true;
-    for (auto it = state_.connections.begin(); it != state_.connections.end();) {
-      auto& connection = *it++;
-      connection.stop_accepting();
-    }
+    for (auto it = state_.open.begin(); it != state_.open.end();) (it++)->stop_accepting();
   });
 }
 
@@ -75,8 +71,7 @@ void Worker::close_all() {
   state_.loop.post([this] {
     for (const auto& listener : listeners_) listener->close();
     state_.draining = true;
-    while (!state_.connections.empty()) state_.connections.front().cancel();
-    while (!state_.tunnels.empty()) state_.tunnels.front().end(TunnelEnd::Drain);
+    while (!state_.open.empty()) state_.open.front().cut();
     state_.endpoints.close_idle();
   });
 }

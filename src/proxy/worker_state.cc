@@ -2,9 +2,7 @@
 
 #include <random>
 
-#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
-#include "proxy/tunnel.h"
 
 namespace weir::proxy {
 

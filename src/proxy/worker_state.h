@@ -16,13 +16,20 @@
 namespace weir::proxy {
 
 struct Exchange;
-class ClientConnection;
-class Tunnel;
 
-using ListHook =
-    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-template <class T>
-using IntrusiveList = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
+/// What a worker has open, as its end sees it. Links itself out when it is destroyed.
+class OpenConnection
+    : public boost::intrusive::list_base_hook<
+          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  /// No new request. May delete this.
+  virtual void stop_accepting() = 0;
+  /// Ends now. Deletes this.
+  virtual void cut() = 0;
+
+ protected:
+  ~OpenConnection() = default;
+};
 
 /// One of everything that a worker's connections share. Touched on the worker's thread only, but for
 /// the counters, which any thread may read.
@@ -45,8 +52,8 @@ struct WorkerState {
   bool draining = false;  ///< no new requests on open connections
   std::uint64_t random;   ///< state of the balancer's generator, never 0
 
-  IntrusiveList<ClientConnection> connections;
-  IntrusiveList<Tunnel> tunnels;
+  /// Client connections and tunnels.
+  boost::intrusive::list<OpenConnection, boost::intrusive::constant_time_size<false>> open;
 
   std::span<char> scratch() { return {scratch_memory.get(), kScratch}; }
 

@@ -156,7 +156,7 @@ class FakeService : public ControlClient::Handler {
 class ControlClientTest : public ::testing::Test {
  protected:
   ControlClientTest() {
-    options_.path = folder_ / "s";
+    options_.path = folder_.path("s");
     options_.software = "weir-proxy test";
     options_.first_wait = options_.max_wait = std::chrono::milliseconds(1);
   }
@@ -174,7 +174,7 @@ class ControlClientTest : public ::testing::Test {
     return counters().frames_refused[static_cast<std::size_t>(why)];
   }
 
-  test::TempFolder folder_;
+  support::TempFolder folder_;
   ControlClient::Options options_;
   FakeService service_;
   ControlCounters counters_;
@@ -353,7 +353,7 @@ TEST_F(ControlClientTest, DialsAtOnceWhenTheSocketAppears) {
 }
 
 TEST_F(ControlClientTest, ATooLongPathIsNoCrash) {
-  options_.path = folder_ / std::string(200, 'x');
+  options_.path = folder_.path(std::string(200, 'x'));
   start();
   EXPECT_FALSE(counters().connected);
 }

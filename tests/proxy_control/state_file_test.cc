@@ -42,8 +42,8 @@ class StateFileTest : public ::testing::Test {
     return loaded ? "loaded" : loaded.error().detail;
   }
 
-  test::TempFolder folder_;
-  std::string path_ = folder_ / "state";
+  support::TempFolder folder_;
+  std::string path_ = folder_.path("state");
   MemoryKeys::Keys keys_;
   table::Certificate certificate_ = make_certificate("a/tls");
   std::vector<table::EncodedResource> table_ = {table::encode(table::Settings{"a/tls", 80, 443}),
@@ -178,7 +178,7 @@ TEST_F(StateFileTest, AFileWithTheRightChecksumAndWrongContentIsMalformed) {
 }
 
 TEST_F(StateFileTest, AFolderThatIsNotThereIsAnErrorThatNamesThePath) {
-  StateFile elsewhere(folder_ / "no/state", std::make_unique<MemoryKeys>(nullptr), true);
+  StateFile elsewhere(folder_.path("no/state"), std::make_unique<MemoryKeys>(nullptr), true);
   const auto saved = elsewhere.save(table_);
   ASSERT_FALSE(saved);
   EXPECT_THAT(saved.error().detail, HasSubstr("no/state"));

@@ -22,8 +22,8 @@ class StateWriterTest : public ::testing::Test {
   std::size_t kept() { return file().load().value().update.upserts.size(); }
   void add(const std::string& host) { table_.push_back(table::encode(make_host(host))); }
 
-  test::TempFolder folder_;
-  std::string path_ = folder_ / "state";
+  support::TempFolder folder_;
+  std::string path_ = folder_.path("state");
   boost::asio::io_context io_;
   std::vector<table::EncodedResource> table_;
   ControlCounters counters_;

@@ -1,7 +1,5 @@
 #include "proxy_control/table_service.h"
 
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,7 +37,7 @@ class TableServiceTest : public ::testing::Test {
   };
 
   StateFile file(MemoryKeys::Keys* keys) {
-    return {folder_ / "state", std::make_unique<MemoryKeys>(keys), false};
+    return {folder_.path("state"), std::make_unique<MemoryKeys>(keys), false};
   }
   /// Applies an update, and waits until it is live.
   std::vector<Refusal> apply(Service& service, table::Update update) {
@@ -49,7 +47,7 @@ class TableServiceTest : public ::testing::Test {
     return refusals;
   }
 
-  test::TempFolder folder_;
+  support::TempFolder folder_;
   boost::asio::io_context io_;
   FakeDns dns_{io_};
   Service service_{*this, dns_.address()};
@@ -119,7 +117,7 @@ TEST_F(TableServiceTest, WithoutItsCertificatesTheTableServesButIsNotReady) {
 }
 
 TEST_F(TableServiceTest, ABrokenStateFileIsPassedOver) {
-  { std::ofstream(folder_ / "state") << "nonsense"; }
+  folder_.write("state", "nonsense");
   service_.table.keep_state(file(nullptr), {});
   EXPECT_TRUE(service_.deltas.empty());
   EXPECT_FALSE(service_.table.is_live());

@@ -2,18 +2,17 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
+#include <fstream>
 #include <string>
 
-namespace weir::test {
+namespace weir::support {
 
-/// A folder with a short path (a socket's has 108 bytes), gone with the object.
+/// A folder that is gone with the test.
 class TempFolder {
  public:
   TempFolder() {
-    std::string name = "/tmp/weir-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = name;
+    std::string name = (std::filesystem::temp_directory_path() / "weirXXXXXX").string();
+    path_ = ::mkdtemp(name.data());
   }
   ~TempFolder() {
     std::error_code ignored;
@@ -22,10 +21,16 @@ class TempFolder {
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
 
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string path(const std::string& name = "") const {
+    return name.empty() ? path_ : path_ + '/' + name;
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
+    std::ofstream(path(name), std::ios::binary) << text;
+  }
 
  private:
   std::string path_;
 };
 
-}  // namespace weir::test
+}  // namespace weir::support
