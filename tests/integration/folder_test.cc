@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/weir.h"
 #include "support/websocket_peer.h"
+#include "support/weir.h"
 
 namespace weir::test {
 namespace {
@@ -19,12 +19,12 @@ class Folder : public testing::Test {
     proxy_ = std::make_unique<ProxyProcess>(socket_);
     EXPECT_TRUE(proxy_->wait_ready()) << controller_->process().output();
   }
-  ~Folder() override { EXPECT_EQ(proxy_->get("good.example").body, "hello") << "the good one lives"; }
+  ~Folder() override {
+    EXPECT_EQ(proxy_->get("good.example").body, "hello") << "the good one lives";
+  }
 
   /// What the problem's log line says, once there is one with `text`.
-  std::string logged(const std::string& text) {
-    return controller_->process().wait_for_line(text);
-  }
+  std::string logged(const std::string& text) { return controller_->process().wait_for_line(text); }
   double problems(const std::string& code) const {
     return controller_->metric("weir_controller_problems{code=\"" + code + "\"");
   }
@@ -130,9 +130,8 @@ TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
   auto plain = Socket::connect(proxy_->ports().https);
   plain.send("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n");
   EXPECT_EQ(receive_response(plain).status, 400) << "plain HTTP on the TLS port";
-  EXPECT_TRUE(eventually([&] {
-    return proxy_->metric("weir_proxy_tls_handshakes_total{result=\"failed\"") == 2;
-  }));
+  EXPECT_TRUE(eventually(
+      [&] { return proxy_->metric("weir_proxy_tls_handshakes_total{result=\"failed\"") == 2; }));
 }
 
 TEST_F(Folder, AHostIsServedOverTlsByItsName) {

@@ -9,7 +9,9 @@
 namespace weir::test {
 namespace {
 
-void echo(Socket& socket) { websocket_echo(socket); }
+void echo(Socket& socket) {
+  websocket_echo(socket);
+}
 
 /// A folder with a Service "app" in front of `port`, reached as app.example, TLS included.
 class Tunnels : public testing::Test {
@@ -62,9 +64,10 @@ class Tunnels : public testing::Test {
         folder_.write("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
         break;
       default:
-        folder_.write("other.yaml",
-                      manifest::service("other", i % 2 == 0 ? std::vector{other_.port()}
-                                                            : std::vector{other_.port(), app_.port()}));
+        folder_.write(
+            "other.yaml",
+            manifest::service("other", i % 2 == 0 ? std::vector{other_.port()}
+                                                  : std::vector{other_.port(), app_.port()}));
     }
   }
 
@@ -94,9 +97,10 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
     }
     // A removal of what is not there changes nothing.
     if (i % 3 == 1) {
-      ASSERT_TRUE(eventually(
-          [&] { return proxy.metric("weir_proxy_table_updates_total") > updates; }))
-          << i << '\n'
+      ASSERT_TRUE(eventually([&] {
+        return proxy.metric("weir_proxy_table_updates_total") > updates;
+      })) << i
+          << '\n'
           << controller->process().output();
     }
   }
@@ -111,11 +115,12 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
 
   const auto updates = proxy.metric("weir_proxy_table_updates_total");
   controller = std::make_unique<ControllerProcess>(source_, socket_);
-  ASSERT_TRUE(eventually([&] { return controller->metric("weir_controller_proxies_connected") == 1 &&
-                                      proxy.metric("weir_proxy_control_connected") == 1; }));
   ASSERT_TRUE(eventually([&] {
-    return controller->metric("weir_controller_updates_acknowledged_total") == 1;
+    return controller->metric("weir_controller_proxies_connected") == 1 &&
+           proxy.metric("weir_proxy_control_connected") == 1;
   }));
+  ASSERT_TRUE(eventually(
+      [&] { return controller->metric("weir_controller_updates_acknowledged_total") == 1; }));
   EXPECT_EQ(controller->metric("weir_controller_resources_sent_total"), 0)
       << "the update after the reconnect is empty";
   EXPECT_EQ(proxy.metric("weir_proxy_table_updates_total"), updates + 1);

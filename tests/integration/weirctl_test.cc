@@ -2,13 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "support/weir.h"
 #include "support/websocket_peer.h"
+#include "support/weir.h"
 
 namespace weir::test {
 namespace {
 
-std::string weirctl() { return binary_folder() / "weirctl"; }
+std::string weirctl() {
+  return binary_folder() / "weirctl";
+}
 
 std::uint16_t port_of(const std::string& line) {
   return static_cast<std::uint16_t>(std::stoul("0" + line.substr(line.rfind(':') + 1)));

@@ -48,7 +48,9 @@ Process::~Process() {
   reader_.join();
 }
 
-void Process::signal(int number) const { ::kill(pid_, number); }
+void Process::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 bool Process::running() {
   if (exit_code_ != -2) return false;

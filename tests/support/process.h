@@ -29,8 +29,8 @@ class Process {
   int wait();
   bool running();
 
-  /// Waits up to 60 s for a line that has `text`, looking from line `from` on; returns the line, empty if
-  /// it does not come or the process ends before. `from` is moved behind it.
+  /// Waits up to 60 s for a line that has `text`, looking from line `from` on; returns the line,
+  /// empty if it does not come or the process ends before. `from` is moved behind it.
   std::string wait_for_line(const std::string& text, std::size_t* from = nullptr);
   std::string output() const;
 

@@ -74,7 +74,8 @@ ProxyProcess::ProxyProcess(const std::string& socket, std::vector<std::string> f
   ports_.admin = port_of(process_->wait_for_line("admin listening on "));
   ports_.http = port_of(process_->wait_for_line("http listening on "));
   ports_.https = port_of(process_->wait_for_line("https listening on "));
-  if (ports_.https == 0) throw std::runtime_error("weir-proxy did not start: " + process_->output());
+  if (ports_.https == 0)
+    throw std::runtime_error("weir-proxy did not start: " + process_->output());
 }
 
 bool ProxyProcess::wait_ready() const {
@@ -113,18 +114,19 @@ std::string service(const std::string& name, const std::vector<std::uint16_t>& p
   // One slice a port: all endpoints of a slice share theirs.
   int index = 0;
   for (const auto port : ports) {
-    text += "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: " + name +
-            "-" + std::to_string(index++) + "\n  labels: {kubernetes.io/service-name: " + name +
-            "}\naddressType: IPv4\nports:\n- {name: http, port: " + std::to_string(port) +
-            "}\nendpoints:\n- addresses: [127.0.0.1]\n";
+    text +=
+        "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: " + name +
+        "-" + std::to_string(index++) + "\n  labels: {kubernetes.io/service-name: " + name +
+        "}\naddressType: IPv4\nports:\n- {name: http, port: " + std::to_string(port) +
+        "}\nendpoints:\n- addresses: [127.0.0.1]\n";
   }
   return text;
 }
 
 std::string ingress(const std::string& name, const std::string& host, const std::string& service,
                     const std::string& secret) {
-  std::string text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: " + name +
-                     "}\nspec:\n";
+  std::string text =
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: " + name + "}\nspec:\n";
   if (!secret.empty()) {
     text += "  tls:\n  - {hosts: ['" + host + "'], secretName: " + secret + "}\n";
   }
