@@ -26,7 +26,6 @@ class Cell {
 enum class AnswerReason : std::uint8_t {
   HttpsRedirect,        // 308
   BadRequest,           // 400: the head or the framing is wrong
-  BadUpgrade,           // 400: an Upgrade request that is no valid WebSocket handshake
   NoRoute,              // 404
   HeadTimeout,          // 408
   BodyTimeout,          // 408
@@ -38,7 +37,6 @@ enum class AnswerReason : std::uint8_t {
   BadResponse,          // 502: the response breaks RFC 9112, or a 101 that was not asked for
   NoEndpoint,           // 503
   NoTable,              // 503: no complete table yet
-  Draining,             // 503
   ConnectTimeout,       // 504
   ResponseTimeout,      // 504
   HttpVersion,          // 505

@@ -37,18 +37,19 @@ class DataPlane {
   std::uint64_t open_connections() const;
 
   /// The ports as bound (port 0 was replaced), in the order of the options.
-  const std::vector<ListenAddress>& http() const;
-  const std::vector<ListenAddress>& https() const;
+  const std::vector<ListenAddress>& http() const { return http_; }
+  const std::vector<ListenAddress>& https() const { return https_; }
 
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
 
  private:
-  DataPlane();
+  explicit DataPlane(const Options& options);
 
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Options options_;
   std::vector<ListenAddress> http_;
   std::vector<ListenAddress> https_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace weir::proxy

@@ -7,6 +7,8 @@
 #include "table/table.h"
 #include "util/result.h"
 
+struct stack_st_X509;  // STACK_OF(X509)
+
 namespace weir::proxy {
 
 /// A certificate chain with its key, parsed once, checked to belong together, and shared by all
@@ -28,14 +30,14 @@ class ServerCertificate {
   ServerCertificate& operator=(const ServerCertificate&) = delete;
 
   X509* leaf() const { return leaf_; }
-  STACK_OF(X509) * chain() const { return chain_; }  ///< without the leaf
+  stack_st_X509* chain() const { return chain_; }  ///< without the leaf
   EVP_PKEY* key() const { return key_; }
 
  private:
   ServerCertificate() = default;
 
   X509* leaf_ = nullptr;
-  STACK_OF(X509) * chain_ = nullptr;
+  stack_st_X509* chain_ = nullptr;
   EVP_PKEY* key_ = nullptr;
 };
 
