@@ -16,6 +16,8 @@ const char* to_string(Kind kind) {
       return "Secret";
     case Kind::ConfigMap:
       return "ConfigMap";
+    case Kind::Manifest:
+      return "Manifest";
   }
   return "";
 }
@@ -29,18 +31,33 @@ std::string to_string(const ObjectRef& ref) {
 
 namespace {
 
-constexpr Kind kind_of(const Ingress&) { return Kind::Ingress; }
-constexpr Kind kind_of(const IngressClass&) { return Kind::IngressClass; }
-constexpr Kind kind_of(const Service&) { return Kind::Service; }
-constexpr Kind kind_of(const EndpointSlice&) { return Kind::EndpointSlice; }
-constexpr Kind kind_of(const Secret&) { return Kind::Secret; }
-constexpr Kind kind_of(const ConfigMap&) { return Kind::ConfigMap; }
+constexpr Kind kind_of(const Ingress&) {
+  return Kind::Ingress;
+}
+constexpr Kind kind_of(const IngressClass&) {
+  return Kind::IngressClass;
+}
+constexpr Kind kind_of(const Service&) {
+  return Kind::Service;
+}
+constexpr Kind kind_of(const EndpointSlice&) {
+  return Kind::EndpointSlice;
+}
+constexpr Kind kind_of(const Secret&) {
+  return Kind::Secret;
+}
+constexpr Kind kind_of(const ConfigMap&) {
+  return Kind::ConfigMap;
+}
 
 }  // namespace
 
 ObjectRef ref_of(const Object& object) {
   return std::visit(
-      [](const auto& o) { return ObjectRef{kind_of(o), o.meta.ns, o.meta.name}; }, object);
+      [](const auto& o) {
+        return ObjectRef{kind_of(o), o.meta.ns, o.meta.name};
+      },
+      object);
 }
 
 const ObjectMeta& meta_of(const Object& object) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -9,10 +10,24 @@
 
 /// The parts of Kubernetes objects that weir reads, decoded and defaulted as the API server would
 /// have done. Values: copied, compared and tested. Field names are those of the API reference
-/// (networking.k8s.io/v1, discovery.k8s.io/v1, core/v1). What is not here was dropped while decoding.
+/// (networking.k8s.io/v1, discovery.k8s.io/v1, core/v1). What is not here was dropped while
+/// decoding.
 namespace weir::kube {
 
-enum class Kind : std::uint8_t { Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap };
+enum class Kind : std::uint8_t {
+  Ingress,
+  IngressClass,
+  Service,
+  EndpointSlice,
+  Secret,
+  ConfigMap,
+  Manifest,  ///< a file of a folder: only ever named by a problem, with its path as `name`
+};
+
+/// The kinds that have objects.
+inline constexpr std::array kObjectKinds = {Kind::Ingress, Kind::IngressClass,
+                                            Kind::Service, Kind::EndpointSlice,
+                                            Kind::Secret,  Kind::ConfigMap};
 
 /// "Ingress", "EndpointSlice", …
 const char* to_string(Kind kind);
@@ -34,7 +49,8 @@ struct ObjectMeta {
   std::string name;
   std::string uid;               ///< empty for objects from a folder
   std::string resource_version;  ///< opaque
-  std::int64_t creation_timestamp = 0;  ///< seconds since 1970; from a folder: 0 unless written there
+  std::int64_t creation_timestamp =
+      0;  ///< seconds since 1970; from a folder: 0 unless written there
   /// Only those that weir reads: the prefixes "nginx.ingress.kubernetes.io/" and "weir.dev/" and
   /// "kubernetes.io/ingress.class", "ingressclass.kubernetes.io/is-default-class".
   std::map<std::string, std::string> annotations;
@@ -50,7 +66,8 @@ struct ServiceBackendPort {
   bool operator==(const ServiceBackendPort&) const = default;
 };
 
-/// IngressBackend. `resource` backends are decoded as `is_resource`, and refused by the translation.
+/// IngressBackend. `resource` backends are decoded as `is_resource`, and refused by the
+/// translation.
 struct IngressBackend {
   std::string service;
   ServiceBackendPort port;

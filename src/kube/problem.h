@@ -8,8 +8,8 @@
 
 namespace weir::kube {
 
-/// Something wrong with one object, as a value. It becomes a log line, a metric (by `code`) and, in a
-/// cluster, an Event on the object. It never stops anything else from working.
+/// Something wrong with one object, as a value. It becomes a log line, a metric (by `code`) and, in
+/// a cluster, an Event on the object. It never stops anything else from working.
 struct Problem {
   std::string_view code;  ///< stable CamelCase word, a string literal: "SecretNotFound"
   ObjectRef object;

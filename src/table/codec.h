@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -15,6 +16,9 @@
 namespace weir::table {
 
 using Bytes = std::vector<std::uint8_t>;
+
+/// The longest encoding of one resource that travels, so that a frame always has room for it.
+inline constexpr std::size_t kMaxResourceBytes = 8 * 1024 * 1024;
 
 /// A resource ready to travel. Immutable, so it is shared between sessions and the state file.
 struct EncodedResource {

@@ -71,13 +71,19 @@ Bytes encode_frame(const Update& update);
 Bytes encode_frame(const Ack& ack);
 Bytes encode_frame(const Nack& nack);
 
-/// Cuts what is too long for one frame into parts, of which the last says so.
+/// False for what a receiver refuses whole frames for, or would not take: more than
+/// kMaxResourceBytes, a name over 1024 bytes, not UTF-8, or with control characters.
+bool can_travel(const EncodedResource& resource);
+
+/// Cuts what is too long for one frame into parts, of which the last says so. Upserts and removes
+/// that cannot travel are left out.
 std::vector<Bytes> encode_parts(const Hello& hello);
 std::vector<Bytes> encode_parts(const Update& update);
 
 /// `body` is what follows a header of that kind. Hostile input gives Malformed, never an exception.
 util::Result<Hello> decode_hello(std::span<const std::uint8_t> body);
-/// Every upsert's hash is checked against its bytes.
+/// Every upsert's hash is checked against its bytes. A kind of resource that this build does not know
+/// is passed over, here and in Hello.
 util::Result<Update> decode_update(std::span<const std::uint8_t> body);
 util::Result<Ack> decode_ack(std::span<const std::uint8_t> body);
 util::Result<Nack> decode_nack(std::span<const std::uint8_t> body);

@@ -1,0 +1,320 @@
+#include "table/codec.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "table/cbor.h"
+
+namespace weir::table {
+
+namespace {
+
+using cbor::Json;
+using cbor::Reader;
+
+constexpr std::size_t kMaxName = 1024;
+constexpr std::size_t kMaxPem = 1024 * 1024;
+constexpr std::size_t kMaxPath = 8 * 1024;
+constexpr std::size_t kMaxEndpoints = 20'000;
+constexpr std::size_t kMaxRoutes = 20'000;
+constexpr std::size_t kMaxCertificatesOfHost = 64;
+constexpr std::size_t kMaxBackendsOfRoute = 64;
+constexpr std::uint32_t kMaxWeight = 1'000'000;
+
+// Indexed by the enums' values.
+constexpr const char* kProtocols[] = {"http", "https"};
+constexpr const char* kStates[] = {"ready", "draining"};
+constexpr const char* kPathKinds[] = {"exact", "prefix"};
+
+// Writing: a field at its default is left out, so that a field added later does not change the hash
+// of what does not use it.
+
+template <class Value>
+void put(Json& map, const char* key, const Value& value, const Value& usual) {
+  if (value != usual) map[key] = value;
+}
+
+template <class Enum, std::size_t N>
+void put_choice(Json& map, const char* key, Enum value, Enum usual, const char* const (&names)[N]) {
+  if (value != usual) map[key] = names[static_cast<std::size_t>(value)];
+}
+
+template <class Items, class Write>
+void put_list(Json& map, const char* key, const Items& items, Write write) {
+  if (items.empty()) return;
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back(write(item));
+  map[key] = std::move(list);
+}
+
+Json write(const Endpoint& endpoint) {
+  static const Endpoint usual;
+  Json map = Json::object();
+  put(map, "id", endpoint.id, usual.id);
+  put(map, "address", endpoint.address, usual.address);
+  put(map, "port", endpoint.port, usual.port);
+  put_choice(map, "state", endpoint.state, usual.state, kStates);
+  put(map, "zone", endpoint.zone, usual.zone);
+  return map;
+}
+
+Json write(const DnsName& dns) {
+  static const DnsName usual;
+  Json map = Json::object();
+  put(map, "name", dns.name, usual.name);
+  put(map, "port", dns.port, usual.port);
+  put(map, "allow_loopback", dns.allow_loopback, usual.allow_loopback);
+  return map;
+}
+
+Json write(const WeightedBackend& backend) {
+  static const WeightedBackend usual;
+  Json map = Json::object();
+  put(map, "backend", backend.backend, usual.backend);
+  put(map, "weight", backend.weight, usual.weight);
+  return map;
+}
+
+Json write(const Route& route) {
+  static const Route usual;
+  Json map = Json::object();
+  put_choice(map, "match", route.match.kind, usual.match.kind, kPathKinds);
+  put(map, "path", route.match.path, usual.match.path);
+  put(map, "origin", route.origin, usual.origin);
+  put(map, "https_only", route.https_only, usual.https_only);
+  put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
+  return map;
+}
+
+struct WriteResource {
+  Json operator()(const Settings& settings) const {
+    static const Settings usual;
+    Json map = Json::object();
+    put(map, "default_certificate", settings.default_certificate, usual.default_certificate);
+    put(map, "public_http_port", settings.public_http_port, usual.public_http_port);
+    put(map, "public_https_port", settings.public_https_port, usual.public_https_port);
+    return map;
+  }
+
+  Json operator()(const Certificate& certificate) const {
+    static const Certificate usual;
+    Json map = Json::object();
+    put(map, "name", certificate.name, usual.name);
+    put(map, "chain_pem", certificate.chain_pem, usual.chain_pem);
+    put(map, "key_pem", certificate.key_pem, usual.key_pem);
+    return map;
+  }
+
+  Json operator()(const Backend& backend) const {
+    static const Backend usual;
+    Json map = Json::object();
+    put(map, "name", backend.name, usual.name);
+    put_choice(map, "protocol", backend.protocol, usual.protocol, kProtocols);
+    put_list(map, "endpoints", backend.endpoints, [](const auto& item) { return write(item); });
+    if (backend.dns) map["dns"] = write(*backend.dns);
+    return map;
+  }
+
+  Json operator()(const Host& host) const {
+    static const Host usual;
+    Json map = Json::object();
+    put(map, "name", host.name, usual.name);
+    put_list(map, "certificates", host.certificates, [](const auto& name) { return Json(name); });
+    put_list(map, "routes", host.routes, [](const auto& item) { return write(item); });
+    return map;
+  }
+};
+
+// Reading, with what each value must be.
+
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+/// Names end up in logs and metrics.
+void read_name(Reader& map, const char* key, std::string& out) {
+  map.text(key, out, kMaxName);
+  if (has_control_character(out)) map.fail(key, "has a control character");
+}
+
+void read_required_name(Reader& map, const char* key, std::string& out) {
+  read_name(map, key, out);
+  if (out.empty()) map.fail(key, "is empty");
+}
+
+bool is_label(std::string_view label) {
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') {
+    return false;
+  }
+  return std::ranges::all_of(label, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+/// Lower-case labels between dots (RFC 1123 §2.1, and "_", which DNS has in use).
+bool is_host_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  for (;;) {
+    const auto dot = name.find('.');
+    if (!is_label(name.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+bool is_ip_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> address{};
+  return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
+}
+
+void read_required_port(Reader& map, const char* key, std::uint16_t& out) {
+  map.port(key, out);
+  if (out == 0) map.fail(key, "is missing");
+}
+
+Endpoint read_endpoint(Reader map) {
+  Endpoint endpoint;
+  read_required_name(map, "id", endpoint.id);
+  map.text("address", endpoint.address, kMaxName);
+  if (has_control_character(endpoint.address) || !is_ip_address(endpoint.address)) {
+    map.fail("address", "is not an IP address");
+  }
+  read_required_port(map, "port", endpoint.port);
+  map.choice("state", endpoint.state, kStates);
+  read_name(map, "zone", endpoint.zone);
+  return endpoint;
+}
+
+DnsName read_dns(Reader map) {
+  DnsName dns;
+  map.text("name", dns.name, kMaxName);
+  std::string_view name = dns.name;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (!is_host_name(name)) map.fail("name", "is not a lower-case host name");
+  read_required_port(map, "port", dns.port);
+  map.flag("allow_loopback", dns.allow_loopback);
+  return dns;
+}
+
+WeightedBackend read_weighted(Reader map) {
+  WeightedBackend backend;
+  read_required_name(map, "backend", backend.backend);
+  map.number("weight", backend.weight, 0, kMaxWeight);
+  return backend;
+}
+
+Route read_route(Reader map, std::optional<util::Error>& error) {
+  Route route;
+  map.choice("match", route.match.kind, kPathKinds);
+  map.text("path", route.match.path, kMaxPath);
+  if (!route.match.path.starts_with('/')) map.fail("path", "does not start with '/'");
+  if (has_control_character(route.match.path)) map.fail("path", "has a control character");
+  read_name(map, "origin", route.origin);
+  map.flag("https_only", route.https_only);
+  map.list("backends", kMaxBackendsOfRoute, [&](const Json& item, std::string path) {
+    route.backends.push_back(read_weighted(Reader(item, std::move(path), error)));
+  });
+  return route;
+}
+
+Settings read_settings(Reader map) {
+  Settings settings;
+  read_name(map, "default_certificate", settings.default_certificate);
+  map.port("public_http_port", settings.public_http_port);
+  map.port("public_https_port", settings.public_https_port);
+  return settings;
+}
+
+Certificate read_certificate(Reader map) {
+  Certificate certificate;
+  read_required_name(map, "name", certificate.name);
+  map.text("chain_pem", certificate.chain_pem, kMaxPem);
+  map.text("key_pem", certificate.key_pem, kMaxPem);
+  return certificate;
+}
+
+Backend read_backend(Reader map, std::optional<util::Error>& error) {
+  Backend backend;
+  read_required_name(map, "name", backend.name);
+  map.choice("protocol", backend.protocol, kProtocols);
+  map.list("endpoints", kMaxEndpoints, [&](const Json& item, std::string path) {
+    auto endpoint = read_endpoint(Reader(item, std::move(path), error));
+    if (!backend.endpoints.empty() && backend.endpoints.back().id >= endpoint.id) {
+      map.fail("endpoints", "are not sorted by id, or one is there twice");
+    }
+    backend.endpoints.push_back(std::move(endpoint));
+  });
+  if (const Json* dns = map.find("dns")) {
+    backend.dns = read_dns(Reader(*dns, "dns", error));
+    if (!backend.endpoints.empty()) map.fail("endpoints", "stand beside a DNS name");
+  }
+  return backend;
+}
+
+Host read_host(Reader map, std::optional<util::Error>& error) {
+  Host host;
+  map.text("name", host.name, kMaxName);
+  std::string_view name = host.name;
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  if (!host.name.empty() && !is_host_name(name)) {
+    map.fail("name", "is not a lower-case host name");
+  }
+  map.list("certificates", kMaxCertificatesOfHost, [&](const Json& item, const std::string& path) {
+    if (!item.is_string() || item.get_ref<const std::string&>().empty() ||
+        item.get_ref<const std::string&>().size() > kMaxName ||
+        has_control_character(item.get_ref<const std::string&>())) {
+      error = util::malformed(path + " is not a name");
+      return;
+    }
+    host.certificates.push_back(item.get<std::string>());
+  });
+  map.list("routes", kMaxRoutes, [&](const Json& item, std::string path) {
+    host.routes.push_back(read_route(Reader(item, std::move(path), error), error));
+  });
+  return host;
+}
+
+Resource read_resource(ResourceKind kind, const Json& document, std::optional<util::Error>& error) {
+  Reader map(document, "", error);
+  switch (kind) {
+    case ResourceKind::Settings:
+      return read_settings(map);
+    case ResourceKind::Certificate:
+      return read_certificate(map);
+    case ResourceKind::Backend:
+      return read_backend(map, error);
+    case ResourceKind::Host:
+      return read_host(map, error);
+  }
+  error = util::unsupported("unknown kind of resource");
+  return Settings{};
+}
+
+}  // namespace
+
+EncodedResource encode(const Resource& resource) {
+  auto bytes = std::make_shared<const Bytes>(cbor::dump(std::visit(WriteResource{}, resource)));
+  const auto hash = util::hash_content(*bytes);
+  return {key_of(resource), hash, std::move(bytes)};
+}
+
+util::Result<Resource> decode(ResourceKind kind, std::span<const std::uint8_t> bytes) {
+  if (bytes.size() > kMaxResourceBytes) {
+    return util::malformed("longer than " + std::to_string(kMaxResourceBytes) + " bytes");
+  }
+  auto document = cbor::parse(bytes);
+  if (!document) return document.error();
+  std::optional<util::Error> error;
+  Resource resource = read_resource(kind, document->root, error);
+  if (error) return *std::move(error);
+  return resource;
+}
+
+}  // namespace weir::table

@@ -1,0 +1,38 @@
+#include "table/table.h"
+
+namespace weir::table {
+
+namespace {
+
+struct KeyOf {
+  ResourceKey operator()(const Settings&) const { return {ResourceKind::Settings, ""}; }
+  ResourceKey operator()(const Certificate& certificate) const {
+    return {ResourceKind::Certificate, certificate.name};
+  }
+  ResourceKey operator()(const Backend& backend) const {
+    return {ResourceKind::Backend, backend.name};
+  }
+  ResourceKey operator()(const Host& host) const { return {ResourceKind::Host, host.name}; }
+};
+
+}  // namespace
+
+ResourceKey key_of(const Resource& resource) {
+  return std::visit(KeyOf{}, resource);
+}
+
+std::string to_string(const ResourceKey& key) {
+  switch (key.kind) {
+    case ResourceKind::Settings:
+      return "settings";
+    case ResourceKind::Certificate:
+      return "certificate " + key.name;
+    case ResourceKind::Backend:
+      return "backend " + key.name;
+    case ResourceKind::Host:
+      return key.name.empty() ? "host (every other name)" : "host " + key.name;
+  }
+  return "unknown resource " + key.name;
+}
+
+}  // namespace weir::table

@@ -1,0 +1,260 @@
+#include "table/codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::table {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ResultOf;
+
+Backend shop() {
+  Backend backend;
+  backend.name = "default/shop:80";
+  backend.protocol = Backend::Protocol::Https;
+  backend.endpoints = {
+      {"a", "10.0.0.1", 8080, Endpoint::State::Ready, "eu-1"},
+      {"b", "2001:db8::1", 8080, Endpoint::State::Draining, ""},
+  };
+  return backend;
+}
+
+Host host() {
+  Host host;
+  host.name = "*.shop.example";
+  host.certificates = {"default/tls"};
+  host.routes = {
+      {{PathMatch::Kind::Exact, "/cart"}, "default/shop", true, {{"default/shop:80", 3}}},
+      {{PathMatch::Kind::Prefix, "/"}, "default/shop", false, {}},
+  };
+  return host;
+}
+
+Backend outside() {
+  Backend backend;
+  backend.name = "default/outside:443";
+  backend.dns = DnsName{"api.example.", 443, true};
+  return backend;
+}
+
+/// The text of a CBOR document in hex, spaces passed over.
+Bytes from_hex(std::string_view text) {
+  Bytes bytes;
+  std::string digits;
+  for (const char c : text) {
+    if (c == ' ') continue;
+    digits += c;
+    if (digits.size() == 2) {
+      bytes.push_back(static_cast<std::uint8_t>(std::stoi(digits, nullptr, 16)));
+      digits.clear();
+    }
+  }
+  return bytes;
+}
+
+Bytes bytes_of(const Resource& resource) {
+  return *encode(resource).bytes;
+}
+
+std::string refusal(ResourceKind kind, const Bytes& bytes) {
+  const auto decoded = decode(kind, bytes);
+  return decoded ? "taken" : decoded.error().detail;
+}
+
+/// What decode says about a value that encode can write but nobody should.
+std::string refusal(const Resource& resource) {
+  return refusal(key_of(resource).kind, bytes_of(resource));
+}
+
+class RoundTrip : public ::testing::TestWithParam<Resource> {};
+
+TEST_P(RoundTrip, GivesTheSameValueAndTheSameHash) {
+  const auto encoded = encode(GetParam());
+  const auto decoded = decode(encoded.key.kind, *encoded.bytes);
+
+  ASSERT_TRUE(decoded) << decoded.error().detail;
+  EXPECT_EQ(*decoded, GetParam());
+  EXPECT_EQ(encode(*decoded).hash, encoded.hash);
+  EXPECT_EQ(encoded.key, key_of(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
+                         ::testing::Values(Resource(Settings{}),
+                                           Resource(Settings{"default/tls", 8080, 8443}),
+                                           Resource(Certificate{"default/tls", "chain", "key"}),
+                                           Resource(shop()), Resource(outside()), Resource(host()),
+                                           Resource(Host{})));
+
+TEST(Codec, WritesTheBytesOfTheDocument) {
+  Backend backend;
+  backend.name = "a/b:1";
+  backend.endpoints = {{"e", "10.0.0.1", 80, Endpoint::State::Ready, ""}};
+
+  EXPECT_EQ(bytes_of(backend), from_hex("a2"                            // map of two
+                                        "69 656e64706f696e7473"         // "endpoints"
+                                        "81 a3"                         // list of one map of three
+                                        "67 61646472657373"             // "address"
+                                        "68 31302e302e302e31"           // "10.0.0.1"
+                                        "62 6964 61 65"                 // "id": "e"
+                                        "64 706f7274 18 50"             // "port": 80
+                                        "64 6e616d65 65 612f623a31"));  // "name": "a/b:1"
+}
+
+TEST(Codec, LeavesOutWhatIsAtItsDefault) {
+  EXPECT_EQ(bytes_of(Settings{}), from_hex("a0"));
+}
+
+TEST(Codec, TakesDefaultsForWhatIsMissing) {
+  const auto settings = decode(ResourceKind::Settings, from_hex("a0"));
+
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(std::get<Settings>(*settings), Settings{});
+}
+
+TEST(Codec, PassesOverUnknownFields) {
+  // {"name": "x", "novel": [{"deep": 1}]}
+  const auto bytes = from_hex("a2 64 6e616d65 61 78 65 6e6f76656c 81 a1 64 64656570 01");
+
+  const auto host_read = decode(ResourceKind::Host, bytes);
+
+  ASSERT_TRUE(host_read) << host_read.error().detail;
+  EXPECT_EQ(std::get<Host>(*host_read).name, "x");
+}
+
+TEST(Codec, DifferentValuesHaveDifferentHashes) {
+  auto other = shop();
+  other.endpoints[1].state = Endpoint::State::Ready;
+
+  EXPECT_NE(encode(shop()).hash, encode(other).hash);
+  EXPECT_EQ(encode(shop()).hash, encode(shop()).hash);
+}
+
+TEST(Codec, RefusesValuesThatCannotBe) {
+  auto backend = shop();
+  backend.endpoints[0].port = 0;
+  EXPECT_EQ(refusal(backend), "endpoints[0].port is missing");
+  backend = shop();
+  backend.endpoints[1].address = "10.0.0.256";
+  EXPECT_EQ(refusal(backend), "endpoints[1].address is not an IP address");
+  backend = shop();
+  backend.endpoints[1].id = "a";
+  EXPECT_THAT(refusal(backend), HasSubstr("twice"));
+  backend = shop();
+  backend.endpoints[0].zone = "a\nb";
+  EXPECT_EQ(refusal(backend), "endpoints[0].zone has a control character");
+  backend = shop();
+  backend.dns = DnsName{"a.example", 80, false};
+  EXPECT_EQ(refusal(backend), "endpoints stand beside a DNS name");
+  EXPECT_EQ(refusal(Backend{}), "name is empty");
+
+  backend = outside();
+  backend.dns->name = "API.example";
+  EXPECT_EQ(refusal(backend), "dns.name is not a lower-case host name");
+  backend.dns->name = "";
+  EXPECT_EQ(refusal(backend), "dns.name is not a lower-case host name");
+
+  for (const char* name : {"Shop.example", "shop..example", ".", "*", "*.", "a.*.b", "-a.example",
+                           "a b", "shop.example.", "sh\xc3\xb6p.example"}) {
+    auto wrong = host();
+    wrong.name = name;
+    EXPECT_EQ(refusal(wrong), "name is not a lower-case host name") << name;
+  }
+  auto wrong = host();
+  wrong.name = std::string(254, 'a');
+  EXPECT_EQ(refusal(wrong), "name is not a lower-case host name");
+  wrong = host();
+  wrong.routes[0].match.path = "cart";
+  EXPECT_EQ(refusal(wrong), "routes[0].path does not start with '/'");
+  wrong = host();
+  wrong.routes[0].match.path = std::string("/c\0", 3);
+  EXPECT_EQ(refusal(wrong), "routes[0].path has a control character");
+  wrong = host();
+  wrong.routes[0].backends[0].weight = 1'000'001;
+  EXPECT_THAT(refusal(wrong), HasSubstr("routes[0].backends[0].weight is 1000001"));
+  wrong = host();
+  wrong.certificates = {""};
+  EXPECT_EQ(refusal(wrong), "certificates[0] is not a name");
+  EXPECT_EQ(refusal(Settings{"", 0, 443}), "public_http_port is 0, outside of 1 to 65535");
+}
+
+TEST(Codec, RefusesTextThatIsNotUtf8) {
+  EXPECT_EQ(refusal(Certificate{"a/b", "\xff\xfe", "key"}), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(Certificate{"a/b", "\xc0\x80", "key"}), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(Certificate{"a/b", "\xed\xa0\x80", "key"}), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(Certificate{"a/b", "\xe2\x82", "key"}), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(Certificate{"a/b", "\xe2\x82\xac \xf0\x9f\x8c\x8a", "key"}), "taken");
+}
+
+TEST(Codec, RefusesWrongTypes) {
+  const auto host_refusal = [](std::string_view hex) {
+    return refusal(ResourceKind::Host, from_hex(hex));
+  };
+  EXPECT_EQ(host_refusal("a1 64 6e616d65 01"), "name is not text");
+  EXPECT_EQ(host_refusal("a1 66 726f75746573 01"), "routes is not a list");
+  EXPECT_EQ(host_refusal("a1 66 726f75746573 81 01"), "routes[0] is not a map");
+  EXPECT_EQ(host_refusal("a1 66 726f75746573 81 a1 65 6d61746368 64 676c6f62"),
+            "routes[0].match is \"glob\", which this build does not know");
+  EXPECT_EQ(host_refusal("a1 66 726f75746573 81 a1 65 6d61746368 60"),
+            "routes[0].match is \"\", which this build does not know");
+  EXPECT_EQ(host_refusal("a1 66 726f75746573 81 a1 6a 68747470735f6f6e6c79 01"),
+            "routes[0].https_only is not true or false");
+  EXPECT_EQ(refusal(ResourceKind::Settings,
+                    from_hex("a1 70 7075626c69635f687474705f706f7274 20")),  // -1
+            "public_http_port is not an unsigned number");
+  EXPECT_EQ(refusal(ResourceKind::Backend, from_hex("a2 63 646e73 01 64 6e616d65 61 78")),
+            "dns is not a map");
+}
+
+TEST(Codec, RefusesCborThatIsBroken) {
+  const auto why = [](std::string_view hex) {
+    return refusal(ResourceKind::Settings, from_hex(hex));
+  };
+  EXPECT_EQ(why(""), "CBOR is empty");
+  EXPECT_EQ(why("80"), "CBOR is not a map");
+  EXPECT_EQ(why("a0 00"), "CBOR has bytes after its end");
+  EXPECT_EQ(why("a1 61 61"), "CBOR ends early");
+  EXPECT_EQ(why("a1 01 01"), "CBOR has a key that is not text");
+  EXPECT_EQ(why("bf ff"), "CBOR has an indefinite or reserved length");
+  EXPECT_EQ(why("a1 61 61 7f ff"), "CBOR has an indefinite or reserved length");
+  EXPECT_EQ(why("a1 61 61 5c"), "CBOR has an indefinite or reserved length");
+  EXPECT_EQ(why("a1 61 61 c0 00"), "CBOR has a tag");
+  EXPECT_EQ(why("a1 61 61 f9 0000"), "CBOR has a float or a simple value");
+  EXPECT_EQ(why("a2 61 61 00 61 61 00"), "CBOR has keys twice or out of order");
+  EXPECT_EQ(why("a2 61 62 00 61 61 00"), "CBOR has keys twice or out of order");
+  EXPECT_EQ(why("a1 61 61 7b ffffffffffffffff"), "CBOR has a length beyond its end");
+  EXPECT_EQ(why("a1 61 61 5a 80000000"), "CBOR has a length beyond its end");
+  EXPECT_EQ(why("a1 61 61 9b 7fffffffffffffff"), "CBOR has a count beyond its end");
+  EXPECT_EQ(why("bb ffffffffffffffff"), "CBOR has a count beyond its end");
+  EXPECT_EQ(why("a1 61 61 1b 0000"), "CBOR ends early");
+}
+
+TEST(Codec, RefusesDeepNestingAndManyItems) {
+  Bytes deep = from_hex("a1 61 61");
+  deep.insert(deep.end(), 1'000'000, 0x81);
+  EXPECT_EQ(refusal(ResourceKind::Settings, deep), "CBOR is nested too deep");
+
+  Bytes many = from_hex("a1 61 61 9a 00100000");
+  many.insert(many.end(), 0x100000, 0x00);
+  EXPECT_EQ(refusal(ResourceKind::Settings, many), "CBOR has too many items");
+
+  EXPECT_THAT(refusal(ResourceKind::Settings, Bytes(kMaxResourceBytes + 1)),
+              HasSubstr("longer than"));
+}
+
+TEST(Codec, RefusesEveryCutOfAResource) {
+  const auto bytes = bytes_of(host());
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    EXPECT_FALSE(decode(ResourceKind::Host, std::span(bytes).first(length))) << length;
+  }
+}
+
+TEST(ResourceKey, ReadsAsASentenceWould) {
+  EXPECT_EQ(to_string(ResourceKey{ResourceKind::Settings, ""}), "settings");
+  EXPECT_EQ(to_string(ResourceKey{ResourceKind::Host, "shop.example"}), "host shop.example");
+  EXPECT_EQ(to_string(ResourceKey{ResourceKind::Backend, "default/shop:80"}),
+            "backend default/shop:80");
+}
+
+}  // namespace
+}  // namespace weir::table
