@@ -64,7 +64,7 @@ class RouteCollector {
          owner->second == &ingress
              ? fmt::format("path {} of host \"{}\" is in this Ingress twice; the first one is served",
                            text, built_.host.name)
-             : fmt::format("path {} of host \"{}\" is served by the older Ingress {}", text,
+             : fmt::format("path {} of host \"{}\" is served by Ingress {} already", text,
                            built_.host.name, origin_of(*owner->second))});
   }
 

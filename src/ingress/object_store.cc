@@ -107,6 +107,7 @@ void ObjectStore::remove(const kube::ObjectRef& ref) {
       secrets_.erase(name);
       break;
     case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
       break;
   }
 }

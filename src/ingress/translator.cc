@@ -80,6 +80,7 @@ void Translator::put(kube::Object object) {
       put_secret(std::move(object), name);
       break;
     case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
       break;
   }
 }
@@ -133,6 +134,7 @@ void Translator::remove(const kube::ObjectRef& ref) {
       touch_secret(name);
       break;
     case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
       break;
   }
 }
