@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <climits>
 #include <memory>
+#include <utility>
 
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -77,7 +79,36 @@ const std::string* find_key(const kube::Secret& secret, const char* key) {
   return found == secret.data.end() || found->second.empty() ? nullptr : &found->second;
 }
 
+bool is_pair(const X509* leaf, const EVP_PKEY* key) {
+  return key && X509_check_private_key(leaf, key) == 1;
+}
+
 }  // namespace
+
+/// Takes PEM whose first block is a private key, which is what nearly every Secret holds.
+class CertificateChecker::KeyDecoder {
+ public:
+  KeyDecoder()
+      : context_(OSSL_DECODER_CTX_new_for_pkey(&key_, "PEM", nullptr, nullptr, EVP_PKEY_KEYPAIR,
+                                               nullptr, nullptr)) {
+    if (context_) OSSL_DECODER_CTX_set_pem_password_cb(context_.get(), no_passphrase, nullptr);
+  }
+
+  KeyPtr decode(const std::string& pem) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(pem.data());
+    std::size_t size = pem.size();
+    key_ = nullptr;
+    if (context_) OSSL_DECODER_from_data(context_.get(), &bytes, &size);
+    return KeyPtr(std::exchange(key_, nullptr));
+  }
+
+ private:
+  EVP_PKEY* key_ = nullptr;  // where the context puts what it finds
+  std::unique_ptr<OSSL_DECODER_CTX, Freer<OSSL_DECODER_CTX_free>> context_;
+};
+
+CertificateChecker::CertificateChecker() : decoder_(std::make_unique<KeyDecoder>()) {}
+CertificateChecker::~CertificateChecker() = default;
 
 bool CertificateInfo::covers(std::string_view host) const {
   const std::string wildcard = wildcard_of(host);
@@ -86,7 +117,7 @@ bool CertificateInfo::covers(std::string_view host) const {
   });
 }
 
-util::Result<CertificateInfo> check_certificate(const kube::Secret& secret) {
+util::Result<CertificateInfo> CertificateChecker::check(const kube::Secret& secret) {
   const ErrorQueueCleaner cleaner;
   const std::string* certificate_pem = find_key(secret, "tls.crt");
   const std::string* key_pem = find_key(secret, "tls.key");
@@ -101,9 +132,13 @@ util::Result<CertificateInfo> check_certificate(const kube::Secret& secret) {
   if (!is_rest_readable(chain.get())) {
     return util::malformed("tls.crt holds something that is no PEM certificate after the first one");
   }
+  if (is_pair(leaf.get(), decoder_->decode(*key_pem).get())) {
+    return CertificateInfo{names_of(leaf.get())};
+  }
+  // The slow way knows more: parameters before the key, and it tells broken from foreign.
   const KeyPtr key(PEM_read_bio_PrivateKey(key_bytes.get(), nullptr, no_passphrase, nullptr));
   if (!key) return util::malformed("tls.key is no PEM private key without passphrase");
-  if (X509_check_private_key(leaf.get(), key.get()) != 1) {
+  if (!is_pair(leaf.get(), key.get())) {
     return util::malformed("tls.key does not belong to the certificate in tls.crt");
   }
   return CertificateInfo{names_of(leaf.get())};

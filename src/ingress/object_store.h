@@ -55,6 +55,7 @@ class ObjectStore {
   ByName<kube::EndpointSlice> slices_;
   ByName<std::map<std::string, const kube::EndpointSlice*>> slices_by_service_;
   ByName<kube::Secret> secrets_;
+  mutable CertificateChecker checker_;
   mutable ByName<std::shared_ptr<const Certificate>> certificates_;
   mutable std::map<util::ContentHash, std::weak_ptr<const Certificate>> certificates_by_content_;
 };

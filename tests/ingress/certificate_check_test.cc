@@ -7,6 +7,10 @@
 namespace weir::ingress {
 namespace {
 
+util::Result<CertificateInfo> check_certificate(const kube::Secret& secret) {
+  return CertificateChecker().check(secret);
+}
+
 std::string reason(const kube::Secret& secret) {
   const auto checked = check_certificate(secret);
   return checked ? "fine" : checked.error().detail;
@@ -60,6 +64,31 @@ TEST(CertificateCheck, NeverAsksForAPassphrase) {
   auto secret = test::secret("tls", test::make_pair({"a.example"}));
   secret.data["tls.key"] = test::make_encrypted_key();
   EXPECT_EQ(reason(secret), "tls.key is no PEM private key without passphrase");
+}
+
+TEST(CertificateCheck, PublicKeyIsNoKey) {
+  const auto& pair = test::make_pair({"a.example"});
+  auto secret = test::secret("tls", pair);
+  secret.data["tls.key"] = test::public_key_of(pair);
+  EXPECT_EQ(reason(secret), "tls.key is no PEM private key without passphrase");
+}
+
+TEST(CertificateCheck, ParametersMayStandBeforeAnEcKey) {
+  auto secret = test::secret("tls", test::make_pair({"a.example"}));
+  // What `openssl ecparam -genkey` writes: the object identifier of P-256.
+  secret.data["tls.key"].insert(
+      0, "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n");
+  EXPECT_EQ(reason(secret), "fine");
+}
+
+TEST(CertificateCheck, OneCheckerTakesManySecrets) {
+  CertificateChecker checker;
+  auto broken = test::secret("tls", test::make_pair({"a.example"}));
+  broken.data["tls.key"] = "rubbish";
+  for (long i = 0; i < 5; ++i) {
+    EXPECT_TRUE(checker.check(test::secret("tls", test::make_pair({"a.example"}, "test", i))));
+    EXPECT_FALSE(checker.check(broken));
+  }
 }
 
 TEST(CertificateCheck, ChainMayFollowTheLeafAndMustBeReadable) {

@@ -79,6 +79,14 @@ const KeyPair& make_pair(const std::vector<std::string>& names, const std::strin
   return pairs.emplace(key, create(names, common_name, serial)).first->second;
 }
 
+std::string public_key_of(const KeyPair& pair) {
+  const Ptr<BIO> in(BIO_new_mem_buf(pair.key_pem.data(), static_cast<int>(pair.key_pem.size())));
+  const Ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
+  const Ptr<BIO> out(BIO_new(BIO_s_mem()));
+  check(key && PEM_write_bio_PUBKEY(out.get(), key.get()) == 1);
+  return text_of(out.get());
+}
+
 std::string make_encrypted_key() {
   const Ptr<EVP_PKEY> key(EVP_EC_gen("P-256"));
   return key_pem(key.get(), "weir");

@@ -15,6 +15,8 @@ struct KeyPair {
 const KeyPair& make_pair(const std::vector<std::string>& names, const std::string& common_name = "test",
                          long serial = 1);
 
+std::string public_key_of(const KeyPair& pair);
+
 /// The key alone, under a passphrase.
 std::string make_encrypted_key();
 
