@@ -112,6 +112,25 @@ void ObjectStore::remove(const kube::ObjectRef& ref) {
   }
 }
 
+std::size_t ObjectStore::count(kube::Kind kind) const {
+  switch (kind) {
+    case kube::Kind::Ingress:
+      return ingresses_.size();
+    case kube::Kind::IngressClass:
+      return classes_.size();
+    case kube::Kind::Service:
+      return services_.size();
+    case kube::Kind::EndpointSlice:
+      return slices_.size();
+    case kube::Kind::Secret:
+      return secrets_.size();
+    case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
+      break;
+  }
+  return 0;  // not kept
+}
+
 void ObjectStore::put_slice(kube::EndpointSlice slice) {
   const auto name = ingress::name_of(slice.meta);
   remove_slice(name);  // its Service may be another one now

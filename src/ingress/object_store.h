@@ -28,6 +28,7 @@ class ObjectStore {
   void put(kube::Object object);
   void remove(const kube::ObjectRef& ref);
 
+  std::size_t count(kube::Kind kind) const;
   const ByName<kube::Ingress>& ingresses() const { return ingresses_; }
   const IngressClasses& classes() const { return classes_; }
   /// nullptr: there is none.
