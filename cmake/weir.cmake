@@ -2,6 +2,9 @@
 #   weir_layer(table SOURCES a.cc b.cc LINKS weir_util)
 function(weir_layer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    return()
+  endif()
   add_library(weir_${name} STATIC ${ARG_SOURCES})
   target_include_directories(weir_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   # Libraries' headers are not ours to warn about.

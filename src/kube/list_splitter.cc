@@ -34,6 +34,7 @@ bool ListSplitter::feed(std::string_view bytes) {
 }
 
 void ListSplitter::on_structure(char c) {
+  if (is_space(c) && depth_ == kItemsDepth && place_ != Place::Head) return;
   switch (c) {
     case '"':
       if (place_ == Place::Items) begin_item();
@@ -65,7 +66,6 @@ void ListSplitter::on_structure(char c) {
       keep(c);
       return;
     default:
-      if (is_space(c) && place_ == Place::Items) return;
       if (place_ == Place::Items) begin_item();
       keep(c);
   }

@@ -8,8 +8,6 @@ const char* reason_name(AnswerReason reason) {
       return "https_redirect";
     case AnswerReason::BadRequest:
       return "bad_request";
-    case AnswerReason::BadUpgrade:
-      return "bad_upgrade";
     case AnswerReason::NoRoute:
       return "no_route";
     case AnswerReason::HeadTimeout:
@@ -32,8 +30,6 @@ const char* reason_name(AnswerReason reason) {
       return "no_endpoint";
     case AnswerReason::NoTable:
       return "no_table";
-    case AnswerReason::Draining:
-      return "draining";
     case AnswerReason::ConnectTimeout:
       return "connect_timeout";
     case AnswerReason::ResponseTimeout:

@@ -14,8 +14,8 @@ namespace weir::proxy {
 
 class Worker;
 
-/// All workers: what the control thread sees of the data plane. Its functions are for one thread (the
-/// control thread's), callbacks arrive on worker threads.
+/// All workers: what the control thread sees of the data plane. Its functions are for one thread
+/// (the control thread's), callbacks arrive on worker threads.
 class DataPlane {
  public:
   /// Binds every listener for every worker, then starts the threads. An error names the address.
@@ -37,18 +37,19 @@ class DataPlane {
   std::uint64_t open_connections() const;
 
   /// The ports as bound (port 0 was replaced), in the order of the options.
-  const std::vector<ListenAddress>& http() const;
-  const std::vector<ListenAddress>& https() const;
+  const std::vector<ListenAddress>& http() const { return http_; }
+  const std::vector<ListenAddress>& https() const { return https_; }
 
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
 
  private:
-  DataPlane();
+  explicit DataPlane(const Options& options);
 
-  std::vector<std::unique_ptr<Worker>> workers_;
+  Options options_;
   std::vector<ListenAddress> http_;
   std::vector<ListenAddress> https_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace weir::proxy

@@ -7,6 +7,8 @@
 #include "table/table.h"
 #include "util/result.h"
 
+struct stack_st_X509;  // STACK_OF(X509)
+
 namespace weir::proxy {
 
 /// A certificate chain with its key, parsed once, checked to belong together, and shared by all
@@ -19,8 +21,8 @@ class ServerCertificate {
       const table::Certificate& certificate);
 
   /// RSA 2048, "CN=Kubernetes Ingress Controller Fake Certificate, O=Acme Co", SAN ingress.local,
-  /// 365 days: what ingress-nginx presents for names without a certificate; people and monitors look
-  /// for it. Takes about 0.1 s.
+  /// 365 days: what ingress-nginx presents for names without a certificate; people and monitors
+  /// look for it. Takes about 0.1 s.
   static std::shared_ptr<const ServerCertificate> make_self_signed();
 
   ~ServerCertificate();
@@ -28,14 +30,14 @@ class ServerCertificate {
   ServerCertificate& operator=(const ServerCertificate&) = delete;
 
   X509* leaf() const { return leaf_; }
-  STACK_OF(X509) * chain() const { return chain_; }  ///< without the leaf
+  stack_st_X509* chain() const { return chain_; }  ///< without the leaf
   EVP_PKEY* key() const { return key_; }
 
  private:
   ServerCertificate() = default;
 
   X509* leaf_ = nullptr;
-  STACK_OF(X509) * chain_ = nullptr;
+  stack_st_X509* chain_ = nullptr;
   EVP_PKEY* key_ = nullptr;
 };
 

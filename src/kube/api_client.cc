@@ -1,0 +1,293 @@
+#include "kube/api_client.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <csignal>
+#include <mutex>
+
+#include <httplib.h>
+
+#include "kube/decode.h"
+#include "kube/names.h"
+#include "kube/tls_context.h"
+
+namespace weir::kube {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t kMaxErrorBody = 64 * 1024;
+constexpr std::chrono::seconds kMaxRetryAfter{300};
+
+/// A second handle on the socket of a connection, through which another thread can end what waits
+/// on it. httplib may close and reopen its own meanwhile, so that its number must not be used.
+class Interrupter {
+ public:
+  ~Interrupter() { reset(-1); }
+
+  /// On the connection's thread, before it connects.
+  void on_socket(int fd) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    const std::lock_guard lock(mutex_);
+    reset(copy);
+    // Linux lets an unconnected socket be shut down: its connection ends as soon as it begins.
+    if (stopped_) ::shutdown(copy, SHUT_RDWR);
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (copy_ >= 0) ::shutdown(copy_, SHUT_RDWR);
+  }
+
+  bool stopped() {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
+ private:
+  void reset(int copy) {
+    if (copy_ >= 0) ::close(copy_);
+    copy_ = copy;
+  }
+
+  std::mutex mutex_;
+  int copy_ = -1;
+  bool stopped_ = false;
+};
+
+/// A dead peer is noticed within half a minute, also while nothing is said.
+void set_liveness(int fd) {
+  const auto set = [fd](int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof(value));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 15);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/// The first address of a name; the name itself if it has none.
+std::string resolve(const std::string& host) {
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return host;
+  char text[NI_MAXHOST] = "";
+  ::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST);
+  ::freeaddrinfo(found);
+  return text;
+}
+
+ApiStatus status_of(int http_status) {
+  switch (http_status) {
+    case 401:
+      return ApiStatus::Unauthorized;
+    case 403:
+      return ApiStatus::Forbidden;
+    case 404:
+      return ApiStatus::NotFound;
+    case 409:
+      return ApiStatus::Conflict;
+    case 410:
+      return ApiStatus::Expired;
+    case 429:
+      return ApiStatus::Overloaded;
+    default:
+      if (http_status >= 200 && http_status < 300) return ApiStatus::Ok;
+      return http_status >= 500 ? ApiStatus::Overloaded : ApiStatus::Refused;
+  }
+}
+
+std::optional<std::chrono::seconds> retry_after(const std::string& value) {
+  std::int64_t seconds = 0;
+  const auto* end = value.data() + value.size();
+  const auto [stop, error] = std::from_chars(value.data(), end, seconds);
+  // The API server gives seconds; the date form is not for machines that may have another clock.
+  if (value.empty() || error != std::errc() || stop != end || seconds < 0) return std::nullopt;
+  return std::min(std::chrono::seconds(seconds), kMaxRetryAfter);
+}
+
+}  // namespace
+
+class ApiClient::Connection {
+ public:
+  Connection(std::shared_ptr<Credentials> credentials, Timeouts timeouts)
+      : credentials_(std::move(credentials)), timeouts_(timeouts) {}
+
+  void stop() { interrupter_.stop(); }
+
+  using Send = std::function<httplib::Result(httplib::ClientImpl&, const httplib::Headers&)>;
+
+  /// Sends, and once more with a new token after a 401. `send` fills `body_` with what an
+  /// unsuccessful answer says.
+  ApiReply request(const Send& send, milliseconds read_timeout) {
+    auto reply = request_once(send, read_timeout);
+    if (reply.status != ApiStatus::Unauthorized) return reply;
+    credentials_->refuse_token();
+    return request_once(send, read_timeout);
+  }
+
+  bool stopped() { return interrupter_.stopped(); }
+  const std::string& prefix() const { return credentials_->server().prefix; }
+
+  /// A piece of an unsuccessful answer. What is beyond the bound is read, but not kept.
+  void add_error(std::string_view piece) {
+    error_body_ += piece.substr(0, kMaxErrorBody - error_body_.size());
+  }
+
+ private:
+  ApiReply request_once(const Send& send, milliseconds read_timeout) {
+    ApiReply reply;
+    if (stopped()) return stopped_reply();
+    if (auto error = connect()) {
+      reply.detail = std::move(error->detail);
+      return reply;
+    }
+    http_->set_read_timeout(read_timeout);
+    error_body_.clear();
+    auto result = send(*http_, headers());
+    if (stopped()) return stopped_reply();
+    if (!result) {
+      // What is left of a broken exchange must not meet the next one.
+      http_.reset();
+      reply.status =
+          result.error() == httplib::Error::Canceled ? ApiStatus::Stopped : ApiStatus::Unreachable;
+      reply.detail =
+          "API server " + credentials_->server().host + ": " + httplib::to_string(result.error());
+      return reply;
+    }
+    reply.http_status = result->status;
+    reply.status = status_of(result->status);
+    if (reply.status == ApiStatus::Ok) return reply;
+    reply.retry_after = retry_after(result->get_header_value("Retry-After"));
+    reply.detail = "HTTP " + std::to_string(result->status);
+    const auto message = decode_status_message(error_body_);
+    if (!message.empty()) reply.detail += ": " + message;
+    return reply;
+  }
+
+  static ApiReply stopped_reply() { return {ApiStatus::Stopped, 0, std::nullopt, "stopped"}; }
+
+  httplib::Headers headers() {
+    httplib::Headers headers = {{"User-Agent", "weir-controller/" WEIR_VERSION},
+                                {"Accept", "application/json"},
+                                {"Accept-Encoding", "identity"}};
+    const auto token = credentials_->token();
+    if (!token.empty()) headers.emplace("Authorization", "Bearer " + token);
+    return headers;
+  }
+
+  /// Makes the client anew if the certificates have changed.
+  std::optional<util::Error> connect() {
+    auto material = credentials_->tls();
+    if (http_ != nullptr && material == material_) return std::nullopt;
+    http_.reset();
+    const auto& server = credentials_->server();
+    const auto& name = material.server_name.empty() ? server.host : material.server_name;
+    if (server.tls) {
+      auto client = std::make_unique<httplib::SSLClient>(name, server.port);
+      if (client->ssl_context() == nullptr) return util::unavailable("TLS cannot be set up");
+      // Ours verifies the name too, during the handshake, so that httplib's need not.
+      client->enable_server_certificate_verification(false);
+      if (auto error = prepare_tls(*client->ssl_context(), material, server.host)) return error;
+      http_ = std::move(client);
+    } else {
+      http_ = std::make_unique<httplib::ClientImpl>(name, server.port);
+    }
+    if (name != server.host) http_->set_hostname_addr_map({{name, resolve(server.host)}});
+    http_->set_socket_options([this](int fd) {
+      set_liveness(fd);
+      interrupter_.on_socket(fd);
+    });
+    http_->set_keep_alive(true);
+    http_->set_follow_location(false);
+    http_->set_decompress(false);
+    http_->set_url_encode(false);
+    http_->set_connection_timeout(timeouts_.connect);
+    http_->set_write_timeout(timeouts_.write);
+    material_ = std::move(material);
+    return std::nullopt;
+  }
+
+  const std::shared_ptr<Credentials> credentials_;
+  const Timeouts timeouts_;
+  Interrupter interrupter_;
+  TlsMaterial material_;
+  std::string error_body_;
+  std::unique_ptr<httplib::ClientImpl> http_;  // last: its socket calls the interrupter
+};
+
+ApiClient::ApiClient(std::shared_ptr<Credentials> credentials, Timeouts timeouts)
+    : connection_(std::make_unique<Connection>(std::move(credentials), timeouts)),
+      read_timeout_(timeouts.read) {
+  std::signal(SIGPIPE, SIG_IGN);  // httplib and OpenSSL write without MSG_NOSIGNAL
+}
+
+ApiClient::~ApiClient() = default;
+
+ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
+                        std::optional<milliseconds> read_timeout) {
+  auto& connection = *connection_;
+  const auto send = [&](httplib::ClientImpl& http, const httplib::Headers& headers) {
+    bool good = false;
+    return http.Get(
+        connection.prefix() + target, headers,
+        [&good](const httplib::Response& response) {
+          good = status_of(response.status) == ApiStatus::Ok;
+          return true;
+        },
+        [&](const char* data, std::size_t size) {
+          if (connection.stopped()) return false;
+          if (good) return receive({data, size});
+          connection.add_error({data, size});
+          return true;
+        });
+  };
+  return connection.request(send, read_timeout.value_or(read_timeout_));
+}
+
+ApiReply ApiClient::post(const std::string& target, const std::string& json) {
+  auto& connection = *connection_;
+  const auto send = [&](httplib::ClientImpl& http, const httplib::Headers& headers) {
+    auto result = http.Post(connection.prefix() + target, headers, json, "application/json");
+    if (result && status_of(result->status) != ApiStatus::Ok) {
+      connection.add_error(result->body);
+    }
+    return result;
+  };
+  return connection.request(send, read_timeout_);
+}
+
+void ApiClient::stop() {
+  connection_->stop();
+}
+
+std::string encode_query(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
+    if (unreserved) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::kube

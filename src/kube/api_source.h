@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "kube/list_watch.h"
+
+namespace weir::kube {
+
+struct ApiSourceOptions {
+  /// What is watched. The other kinds count as synced from the start, with no objects.
+  std::vector<Kind> kinds{kObjectKinds.begin(), kObjectKinds.end()};
+  ListWatchOptions list_watch;
+};
+
+/// The objects of an API server: a thread a kind that only reads, decodes and tells. If the server
+/// is away, now or later, it goes on trying; what was told stays true until the server says
+/// otherwise.
+class ApiSource : public Source {
+ public:
+  ApiSource(std::shared_ptr<Credentials> credentials, ApiSourceOptions options);
+  ~ApiSource() override;
+
+  void start(Sink sink) override;
+  /// Ends requests under way.
+  void stop() override;
+
+ private:
+  const std::shared_ptr<Credentials> credentials_;
+  const ApiSourceOptions options_;
+  std::vector<std::unique_ptr<ListWatch>> watches_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace weir::kube

@@ -1,0 +1,109 @@
+#include "proxy/answer.h"
+
+#include <ctime>
+
+#include <fmt/format.h>
+
+namespace weir::proxy {
+
+namespace {
+
+struct Wording {
+  int status;
+  std::string_view phrase;
+  std::string_view sentence;
+};
+
+Wording wording_of(AnswerReason reason) {
+  switch (reason) {
+    case AnswerReason::HttpsRedirect:
+      return {308, "Permanent Redirect", "This address is served over https."};
+    case AnswerReason::BadRequest:
+      return {400, "Bad Request", "The request is not valid HTTP."};
+    case AnswerReason::NoRoute:
+      return {404, "Not Found", "No route leads from this host and path to a service."};
+    case AnswerReason::HeadTimeout:
+      return {408, "Request Timeout", "The request head did not arrive in time."};
+    case AnswerReason::BodyTimeout:
+      return {408, "Request Timeout", "The request body did not arrive in time."};
+    case AnswerReason::BodyTooLarge:
+      return {413, "Content Too Large", "The request body is larger than allowed."};
+    case AnswerReason::UriTooLong:
+      return {414, "URI Too Long", "The request target is longer than allowed."};
+    case AnswerReason::HeadTooLarge:
+      return {431, "Request Header Fields Too Large", "The request head is larger than allowed."};
+    case AnswerReason::ConnectFailed:
+      return {502, "Bad Gateway", "No endpoint of the service took the connection."};
+    case AnswerReason::UpstreamReset:
+      return {502, "Bad Gateway", "The service closed the connection before it answered."};
+    case AnswerReason::BadResponse:
+      return {502, "Bad Gateway", "The service's answer is not valid HTTP."};
+    case AnswerReason::NoEndpoint:
+      return {503, "Service Unavailable", "The service has no ready endpoint."};
+    case AnswerReason::NoTable:
+      return {503, "Service Unavailable", "The proxy has no routes yet."};
+    case AnswerReason::ConnectTimeout:
+      return {504, "Gateway Timeout", "No endpoint of the service took the connection in time."};
+    case AnswerReason::ResponseTimeout:
+      return {504, "Gateway Timeout", "The service did not answer in time."};
+    case AnswerReason::HttpVersion:
+      return {505, "HTTP Version Not Supported", "This version of HTTP is not spoken here."};
+    case AnswerReason::kCount:
+      break;
+  }
+  return {500, "Internal Server Error", ""};
+}
+
+bool accepts(std::string_view accept, std::string_view type) {
+  return accept.find(type) != std::string_view::npos;
+}
+
+std::string date_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[64];
+  const auto size = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  return {text, size};
+}
+
+}  // namespace
+
+int status_of(AnswerReason reason) {
+  return wording_of(reason).status;
+}
+
+std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
+  const auto [status, phrase, sentence] = wording_of(reason);
+  std::string body;
+  std::string_view type;
+  if (accepts(request.accept, "application/json")) {
+    type = "application/json";
+    body = fmt::format(R"({{"status":{},"reason":"{}","message":"{}"}})"
+                       "\n",
+                       status, reason_name(reason), sentence);
+  } else if (accepts(request.accept, "text/html")) {
+    type = "text/html; charset=utf-8";
+    body = fmt::format(
+        "<!doctype html><html lang=\"en\"><head><title>{0} {1}</title></head>"
+        "<body><h1>{0} {1}</h1><p>{2}</p></body></html>\n",
+        status, phrase, sentence);
+  } else {
+    type = "text/plain; charset=utf-8";
+    body = fmt::format("{} {}: {}\n", status, phrase, sentence);
+  }
+  std::string text =
+      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+                  status, phrase, date_now(), type, body.size());
+  if (!request.location.empty()) {
+    text += "Location: ";
+    text += request.location;
+    text += "\r\n";
+  }
+  if (status == 503) text += "Retry-After: 1\r\n";
+  text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
+  if (!request.head_only) text += body;
+  return text;
+}
+
+}  // namespace weir::proxy

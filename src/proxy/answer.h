@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/counters.h"
+
+namespace weir::proxy {
+
+/// The status code of an answer that weir gives itself.
+int status_of(AnswerReason reason);
+
+struct AnswerRequest {
+  std::string_view accept;    ///< the Accept field, empty if there is none
+  std::string_view location;  ///< for redirects
+  bool head_only = false;     ///< the request was HEAD
+  bool keep_alive = false;    ///< the connection stays open afterwards
+};
+
+/// A whole HTTP/1.1 response: JSON, HTML or text by `accept`, naming the status and the reason.
+std::string make_answer(AnswerReason reason, const AnswerRequest& request);
+
+}  // namespace weir::proxy

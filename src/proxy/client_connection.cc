@@ -1,0 +1,364 @@
+#include "proxy/client_connection.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "proxy/answer.h"
+#include "proxy/target.h"
+#include "proxy/tunnel.h"
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::uint32_t kFirstBuffer = 8 * 1024;
+constexpr std::chrono::milliseconds kLinger{2'000};
+constexpr std::size_t kLingerBytes = 1024 * 1024;
+
+/// What a client gets that speaks plain HTTP to a TLS port.
+constexpr std::string_view kPlainOnTls =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n"
+    "Connection: close\r\n\r\n400 Bad Request: this port speaks https\n";
+
+AnswerReason reason_for(HeadError error) {
+  switch (error) {
+    case HeadError::UriTooLong:
+      return AnswerReason::UriTooLong;
+    case HeadError::TooManyFields:
+      return AnswerReason::HeadTooLarge;
+    case HeadError::Version:
+      return AnswerReason::HttpVersion;
+    case HeadError::None:
+    case HeadError::Malformed:
+      break;
+  }
+  return AnswerReason::BadRequest;
+}
+
+}  // namespace
+
+void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string address) {
+  auto* connection = new ClientConnection(worker, std::move(address));
+  auto* io = worker.loop.open(fd, connection);
+  if (io == nullptr) {
+    SSL_free(ssl);
+    worker.counters.accept_errors.add();
+    delete connection;
+    return;
+  }
+  connection->stream_ = Stream(worker.loop, io, ssl);
+  connection->handshaken_ = ssl == nullptr;
+  connection->park(ssl == nullptr ? worker.options.timeouts.head
+                                  : worker.options.timeouts.handshake);
+}
+
+ClientConnection::ClientConnection(WorkerState& worker, std::string address)
+    : Fiber(worker.loop), worker_(worker), address_(std::move(address)) {
+  worker_.open.push_back(*this);
+  worker_.counters.connections_open.add();
+}
+
+ClientConnection::~ClientConnection() {
+  if (!tunnelled_) worker_.counters.connections_open.subtract();
+  if (exchange_ != nullptr) worker_.give_back(std::move(exchange_));
+}
+
+void ClientConnection::stop_accepting() {
+  if (!serving_) delete this;
+}
+
+void ClientConnection::park(std::chrono::milliseconds timeout) {
+  start_timer(timeout);
+}
+
+void ClientConnection::on_idle(Wake wake) {
+  if (serving_) return;  // an event for a coroutine that does not wait for one
+  if (wake != Wake::Io) {
+    delete this;
+    return;
+  }
+  if (stream_.io()->readable) serve();
+}
+
+Detached ClientConnection::serve() {
+  serving_ = true;
+  if (!handshaken_ && !co_await handshake()) {
+    delete this;
+    co_return;
+  }
+  for (;;) {
+    auto next = co_await read_head();
+    if (next == Next::Request) {
+      exchange_ = worker_.take_exchange();
+      next = co_await handle_request();
+      worker_.give_back(std::move(exchange_));
+    }
+    switch (next) {
+      case Next::Request:
+        continue;
+      case Next::Park:
+        serving_ = false;
+        release_buffer();
+        park(worker_.options.timeouts.keep_alive);
+        co_return;
+      case Next::Linger:
+        co_await linger();
+        break;
+      case Next::Close:
+        break;
+    }
+    delete this;
+    co_return;
+  }
+}
+
+Task<bool> ClientConnection::handshake() {
+  start_timer(worker_.options.timeouts.handshake);
+  for (;;) {
+    ERR_clear_error();
+    const int result = SSL_do_handshake(stream_.ssl());
+    if (result == 1) break;
+    const int error = SSL_get_error(stream_.ssl(), result);
+    if (error == SSL_ERROR_WANT_READ) {
+      stream_.io()->readable = false;
+    } else if (error == SSL_ERROR_WANT_WRITE) {
+      stream_.io()->writable = false;
+    } else {
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
+        ::send(stream_.io()->fd, kPlainOnTls.data(), kPlainOnTls.size(), MSG_NOSIGNAL);
+      }
+      ERR_clear_error();
+      worker_.counters.handshakes_failed.add();
+      co_return false;
+    }
+    if (co_await wait() != Wake::Io) {
+      worker_.counters.handshakes_failed.add();
+      co_return false;
+    }
+  }
+  handshaken_ = true;
+  worker_.counters.handshakes_ok.add();
+  co_return true;
+}
+
+bool ClientConnection::make_room() {
+  if (buffer_ == nullptr) {
+    capacity_ = kFirstBuffer;
+    buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    begin_ = end_ = 0;
+    return true;
+  }
+  if (end_ < capacity_) return true;
+  if (begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    return true;
+  }
+  if (capacity_ >= worker_.options.limits.head_bytes) return false;
+  const auto larger = static_cast<std::uint32_t>(
+      std::min<std::size_t>(std::size_t{capacity_} * 2, worker_.options.limits.head_bytes));
+  auto next = std::make_unique_for_overwrite<char[]>(larger);
+  std::memcpy(next.get(), buffer_.get(), end_);
+  buffer_ = std::move(next);
+  capacity_ = larger;
+  return true;
+}
+
+void ClientConnection::take_early() {
+  capacity_ = static_cast<std::uint32_t>(std::max<std::size_t>(kFirstBuffer, early_.size()));
+  buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+  std::memcpy(buffer_.get(), early_.data(), early_.size());
+  begin_ = 0;
+  end_ = static_cast<std::uint32_t>(early_.size());
+  std::string().swap(early_);
+}
+
+void ClientConnection::release_buffer() {
+  buffer_.reset();
+  capacity_ = begin_ = end_ = 0;
+}
+
+Task<ClientConnection::Next> ClientConnection::read_head() {
+  const auto& limits = worker_.options.limits;
+  HeadScanner scanner;
+  bool started = false;
+  if (!early_.empty()) take_early();
+  for (;;) {
+    if (begin_ == end_) {
+      begin_ = end_ = 0;
+    } else {
+      if (!started) {
+        // RFC 9112 §2.2: an empty line before the request is passed over.
+        if (buffered().starts_with("\r\n")) {
+          begin_ += 2;
+          continue;
+        }
+        started = buffered() != "\r";
+        if (started) start_timer(worker_.options.timeouts.head);
+      }
+      const auto bytes = buffered().substr(0, limits.head_bytes);
+      const auto state = started ? scanner.scan(bytes) : HeadScanner::State::Incomplete;
+      if (state == HeadScanner::State::Complete) {
+        head_length_ = static_cast<std::uint32_t>(scanner.length());
+        co_return Next::Request;
+      }
+      if (state == HeadScanner::State::Malformed) {
+        co_return co_await answer_malformed(AnswerReason::BadRequest);
+      }
+      if (!scanner.has_start_line() && bytes.size() > limits.uri_bytes + 64) {
+        co_return co_await answer_malformed(AnswerReason::UriTooLong);
+      }
+      if (bytes.size() == limits.head_bytes) {
+        co_return co_await answer_malformed(AnswerReason::HeadTooLarge);
+      }
+    }
+    if (worker_.draining && !started) co_return Next::Close;
+    if (!make_room()) co_return co_await answer_malformed(AnswerReason::HeadTooLarge);
+    const auto result = stream_.try_read({buffer_.get() + end_, capacity_ - end_});
+    switch (result.status) {
+      case IoResult::Status::Ok:
+        end_ += static_cast<std::uint32_t>(result.bytes);
+        continue;
+      case IoResult::Status::Eof:
+      case IoResult::Status::Failed:
+        co_return Next::Close;
+      case IoResult::Status::WouldBlock:
+        break;
+    }
+    if (begin_ == end_) co_return Next::Park;
+    const auto wake = co_await wait();
+    if (wake == Wake::Io) continue;
+    if (wake == Wake::Timeout && started) {
+      co_return co_await answer_malformed(AnswerReason::HeadTimeout);
+    }
+    co_return Next::Close;
+  }
+}
+
+Task<ClientConnection::Next> ClientConnection::handle_request() {
+  auto& exchange = *exchange_;
+  auto& request = exchange.request;
+  exchange.reset();
+  const auto head = buffered().substr(0, head_length_);
+  const auto error = parse_request_head(head, worker_.options.limits, request);
+  if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
+  exchange.request_body = Body(request.framing);
+
+  std::string_view host_name;
+  if (!request.host.empty()) {
+    const auto host = normalize_host(request.host, exchange.host_storage);
+    if (!host) co_return co_await answer_malformed(AnswerReason::BadRequest);
+    host_name = *host;
+  } else if (request.version >= 11) {
+    co_return co_await answer_malformed(AnswerReason::BadRequest);
+  }
+  const auto path = normalize_path(request.path, exchange.path_storage);
+  if (!path) co_return co_await answer_malformed(AnswerReason::BadRequest);
+
+  const auto& table = worker_.table;
+  if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
+  const auto* host = table.find_host(host_name);
+  const auto* route = host == nullptr ? nullptr : LiveTable::find_route(*host, *path);
+  if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
+  if (route->https_only && !stream_.is_tls()) {
+    std::string location = "https://";
+    location += host_name;
+    if (const auto port = table.settings().public_https_port; port != 443) {
+      location += ':';
+      location += std::to_string(port);
+    }
+    // As ingress-nginx: one trailing slash of the target is left out.
+    auto target = request.path;
+    if (target.ends_with('/')) target.remove_suffix(1);
+    location += target;
+    co_return co_await answer(AnswerReason::HttpsRedirect, std::move(location));
+  }
+  if (route->backends.empty()) co_return co_await answer(AnswerReason::NoRoute);
+  if (const auto limit = worker_.options.limits.body_bytes;
+      limit != 0 && request.framing.kind == Framing::Kind::Length &&
+      request.framing.length > limit) {
+    co_return co_await answer(AnswerReason::BodyTooLarge);
+  }
+  auto backend = table.find_backend(route->backends.front().backend);
+  if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
+  co_return co_await forward(std::move(backend));
+}
+
+bool ClientConnection::client_has_left() const {
+  // Bytes of a next request, read already, say that it is still there.
+  return stream_.peer_has_left() && begin_ + head_length_ >= end_;
+}
+
+Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location) {
+  const auto& request = exchange_->request;
+  const bool unread_body = !exchange_->request_body.done();
+  const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining;
+  AnswerRequest how;
+  how.location = location;
+  how.head_only = request.method == "HEAD";
+  how.keep_alive = keep_alive;
+  for (const auto& field : request.fields) {
+    if (field.id == FieldName::Other && equal_ignoring_case(field.name, "Accept")) {
+      how.accept = field.value;
+    }
+  }
+  worker_.counters.answers[static_cast<std::size_t>(reason)].add();
+  worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
+  const bool written = co_await write_all(make_answer(reason, how));
+  if (!written) co_return Next::Close;
+  if (!keep_alive) co_return Next::Linger;
+  // What belongs to this request is its head, and of its body what came with it.
+  begin_ += head_length_;
+  co_return Next::Request;
+}
+
+Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
+  worker_.counters.answers[static_cast<std::size_t>(reason)].add();
+  worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
+  const bool written = co_await write_all(make_answer(reason, AnswerRequest()));
+  co_return written ? Next::Linger : Next::Close;
+}
+
+Task<bool> ClientConnection::write_all(std::string bytes) {
+  std::size_t sent = 0;
+  start_timer(worker_.options.timeouts.send);
+  while (sent < bytes.size()) {
+    const auto result = stream_.try_write(bytes.data() + sent, bytes.size() - sent);
+    if (result.ok()) {
+      sent += result.bytes;
+    } else if (result.status != IoResult::Status::WouldBlock) {
+      co_return false;
+    } else if (co_await wait() != Wake::Io) {
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+Task<bool> ClientConnection::linger() {
+  stream_.shutdown_write();
+  start_timer(kLinger);
+  // Below TLS: what comes is thrown away, whatever it says.
+  auto* io = stream_.io();
+  std::size_t discarded = 0;
+  while (discarded < kLingerBytes) {
+    const auto scratch = worker_.scratch();
+    const auto got = ::recv(io->fd, scratch.data(), scratch.size(), 0);
+    if (got > 0) {
+      discarded += static_cast<std::size_t>(got);
+      continue;
+    }
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) break;
+    if (co_await wait() != Wake::Io) break;
+  }
+  co_return true;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/exchange.h"
+#include "proxy/fiber.h"
+#include "proxy/stream.h"
+#include "proxy/task.h"
+#include "proxy/worker_state.h"
+
+namespace weir::proxy {
+
+/// A client's connection, from accept until it closes or becomes a tunnel.
+///
+/// Between two requests it is parked: no coroutine, no buffer. Bytes that arrive start `serve`,
+/// which takes one request after the other until none is left. It owns itself.
+class ClientConnection final : public Fiber, public OpenConnection {
+ public:
+  /// `fd` is non-blocking; `ssl` is not nullptr on a TLS listener. Both are taken over.
+  static void open(WorkerState& worker, int fd, SSL* ssl, std::string address);
+
+  /// An idle one closes now, a busy one after its response.
+  void stop_accepting() override;
+  void cut() override { cancel(); }
+
+ private:
+  enum class Next : std::uint8_t { Request, Park, Close, Linger };
+
+  /// How one try to have the request answered by an endpoint ended.
+  struct Outcome {
+    enum class Kind : std::uint8_t {
+      Over,      // the response is out, or cut where nothing can be mended: `next`
+      TryAgain,  // a kept connection had died; nothing has happened that could not happen again
+      Failed,    // weir answers, with `reason`
+    };
+    Kind kind = Kind::Over;
+    Next next = Next::Close;
+    AnswerReason reason = AnswerReason::BadRequest;
+  };
+  class Relay;
+  friend class Relay;
+
+  ClientConnection(WorkerState& worker, std::string address);
+  ~ClientConnection();
+
+  void on_idle(Wake wake) override;
+  void park(std::chrono::milliseconds timeout);
+
+  Detached serve();
+  Task<bool> handshake();
+  /// Next::Request: `head_length_` bytes of head are in the buffer.
+  Task<Next> read_head();
+  Task<Next> handle_request();
+  Task<Next> forward(BackendRef backend);
+  Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
+  /// One try: sends the request to `backend`, and the response to the client.
+  Task<Outcome> relay(Stream& backend, const EndpointRef& endpoint, bool reused);
+  Task<Next> answer(AnswerReason reason, std::string location = {});
+  Task<Next> answer_malformed(AnswerReason reason);
+  Task<bool> write_all(std::string bytes);
+  /// Waits for the client's FIN for a while, so that it can read what we sent last.
+  Task<bool> linger();
+
+  std::string_view buffered() const {
+    return {buffer_.get() + begin_, static_cast<std::size_t>(end_ - begin_)};
+  }
+  bool make_room();
+  void take_early();
+  void release_buffer();
+  bool client_has_left() const;
+
+  WorkerState& worker_;
+  Stream stream_;
+  std::string address_;  // of the client, without port
+  std::unique_ptr<Exchange> exchange_;
+
+  // Bytes read and not yet consumed: [begin_, end_) of buffer_.
+  std::unique_ptr<char[]> buffer_;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t begin_ = 0;
+  std::uint32_t end_ = 0;
+  std::uint32_t head_length_ = 0;
+
+  std::string early_;  // read behind a chunked body: the next request
+
+  bool handshaken_ = false;  // or plain
+  bool serving_ = false;     // a coroutine runs
+  bool tunnelled_ = false;   // the tunnel counts on
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,72 @@
+#include "proxy/data_plane.h"
+
+#include <atomic>
+#include <csignal>
+#include <utility>
+
+#include "proxy/listener.h"
+#include "proxy/server_certificate.h"
+#include "proxy/worker.h"
+
+namespace weir::proxy {
+
+DataPlane::DataPlane(const Options& options)
+    : options_(options), http_(options.http), https_(options.https) {}
+
+DataPlane::~DataPlane() = default;
+
+util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  std::unique_ptr<DataPlane> plane(new DataPlane(options));
+  const auto ticket_keys = make_ticket_keys();
+  const auto self_signed = ServerCertificate::make_self_signed();
+  for (unsigned i = 0; i < options.threads; ++i) {
+    auto& worker = *plane->workers_.emplace_back(
+        std::make_unique<Worker>(plane->options_, ticket_keys, self_signed));
+    // The first worker's bind settles a port that was 0; the others share it.
+    for (auto& address : plane->http_) {
+      const auto fd = bind_listener(address);
+      if (!fd) return fd.error();
+      worker.listen(*fd, /*tls=*/false);
+    }
+    for (auto& address : plane->https_) {
+      const auto fd = bind_listener(address);
+      if (!fd) return fd.error();
+      worker.listen(*fd, /*tls=*/true);
+    }
+  }
+  unsigned index = 0;
+  for (const auto& worker : plane->workers_) worker->start(index++);
+  return plane;
+}
+
+void DataPlane::adopt(std::shared_ptr<const Delta> delta, std::function<void()> done) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
+  for (const auto& worker : workers_) {
+    worker->adopt(delta, [left, done] {
+      if (left->fetch_sub(1) == 1) done();
+    });
+  }
+}
+
+void DataPlane::stop_accepting() {
+  for (const auto& worker : workers_) worker->stop_accepting();
+}
+
+void DataPlane::close_all() {
+  for (const auto& worker : workers_) worker->close_all();
+}
+
+std::uint64_t DataPlane::open_connections() const {
+  std::uint64_t open = 0;
+  for (const auto& worker : workers_) open += worker->counters().connections_open.read();
+  return open;
+}
+
+std::vector<const Counters*> DataPlane::counters() const {
+  std::vector<const Counters*> counters;
+  for (const auto& worker : workers_) counters.push_back(&worker->counters());
+  return counters;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,43 @@
+#include "proxy/exchange.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+Body::Step Body::take(std::span<char> bytes, bool strip) {
+  Step step;
+  switch (framing_.kind) {
+    case Framing::Kind::None:
+      return step;
+    case Framing::Kind::Length:
+      step.used = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+      step.to_forward = bytes.first(step.used);
+      left_ -= step.used;
+      received_ += step.used;
+      return step;
+    case Framing::Kind::Chunked: {
+      const auto chunk = chunks_.feed(bytes, strip);
+      step.used = chunk.used;
+      step.malformed = chunk.malformed;
+      step.to_forward = bytes.first(strip ? chunk.decoded : chunk.used);
+      chunked_done_ = chunk.done;
+      received_ += chunk.decoded;
+      return step;
+    }
+    case Framing::Kind::UntilClose:
+      step.used = bytes.size();
+      step.to_forward = bytes;
+      received_ += step.used;
+      return step;
+  }
+  return step;
+}
+
+void Exchange::reset() {
+  upgrade = false;
+  tried.clear();
+  to_backend.clear();
+  to_client.clear();
+}
+
+}  // namespace weir::proxy

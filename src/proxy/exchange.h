@@ -1,0 +1,82 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "proxy/chunk_decoder.h"
+#include "proxy/endpoint.h"
+#include "proxy/forward_head.h"
+#include "proxy/http_head.h"
+#include "proxy/websocket.h"
+
+namespace weir::proxy {
+
+/// How much of a body is still to come.
+class Body {
+ public:
+  Body() = default;
+  explicit Body(const Framing& framing) : framing_(framing), left_(framing.length) {}
+
+  bool done() const {
+    switch (framing_.kind) {
+      case Framing::Kind::None:
+        return true;
+      case Framing::Kind::Length:
+        return left_ == 0;
+      case Framing::Kind::Chunked:
+        return chunked_done_;
+      case Framing::Kind::UntilClose:
+        return closed_;
+    }
+    return true;
+  }
+  /// No more than `size` and no more than is known to be left: how much to read.
+  std::size_t most(std::size_t size) const {
+    return framing_.kind == Framing::Kind::Length && left_ < size ? static_cast<std::size_t>(left_)
+                                                                  : size;
+  }
+  bool until_close() const { return framing_.kind == Framing::Kind::UntilClose; }
+  void close() { closed_ = true; }
+  /// Bytes of content so far.
+  std::uint64_t received() const { return received_; }
+
+  /// Takes what belongs to the body from the front of `bytes`. With `strip`, chunked content is
+  /// moved together at the front.
+  struct Step {
+    std::size_t used = 0;        ///< bytes of the body
+    std::span<char> to_forward;  ///< what goes on, within `bytes`
+    bool malformed = false;
+  };
+  Step take(std::span<char> bytes, bool strip = false);
+
+ private:
+  Framing framing_;
+  std::uint64_t left_ = 0;
+  std::uint64_t received_ = 0;
+  ChunkDecoder chunks_;
+  bool chunked_done_ = false;
+  bool closed_ = false;
+};
+
+/// One request in flight: what it was, what it became, and who was asked. Reused for the next
+/// request, of any connection.
+struct Exchange {
+  RequestHead request;  ///< views into the connection's buffer
+  WebSocketHandshake handshake;
+  bool upgrade = false;  ///< a valid WebSocket handshake
+  Body request_body;
+
+  std::string host_storage;
+  std::string path_storage;
+  std::string request_text;  ///< lines that `to_backend` points into
+  Gather to_backend;         ///< the head, and what of the body came with it
+  std::vector<EndpointRef> tried;
+
+  ResponseHead response;  ///< valid only while its bytes are looked at
+  std::string response_text;
+  Gather to_client;
+
+  void reset();
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,182 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "proxy/client_connection.h"
+#include "proxy/relay.h"
+#include "proxy/tunnel.h"
+
+namespace weir::proxy {
+
+namespace {
+
+/// Steps of one exchange in one turn of the loop: others wait meanwhile.
+constexpr int kStepsPerTurn = 8;
+
+/// Counts a request in flight as load of its endpoint.
+class LoadGuard {
+ public:
+  explicit LoadGuard(Endpoint& endpoint) : endpoint_(endpoint) { ++endpoint_.load; }
+  ~LoadGuard() { --endpoint_.load; }
+  LoadGuard(const LoadGuard&) = delete;
+  LoadGuard& operator=(const LoadGuard&) = delete;
+
+ private:
+  Endpoint& endpoint_;
+};
+
+}  // namespace
+
+Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
+  auto& exchange = *exchange_;
+  auto& request = exchange.request;
+  exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
+
+  Forwarded forwarded;
+  forwarded.client_address = address_;
+  forwarded.https = stream_.is_tls();
+  const auto& settings = worker_.table.settings();
+  forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
+  gather_request(request, forwarded, exchange.upgrade, exchange.request_text, exchange.to_backend);
+
+  // What of the body is here already goes along with the head.
+  const std::span<char> after_head(buffer_.get() + begin_ + head_length_,
+                                   end_ - begin_ - head_length_);
+  const auto body_start = exchange.request_body.take(after_head);
+  if (body_start.malformed) co_return co_await answer_malformed(AnswerReason::BadRequest);
+  if (const auto limit = worker_.options.limits.body_bytes;
+      limit != 0 && exchange.request_body.received() > limit) {
+    co_return co_await answer(AnswerReason::BodyTooLarge);
+  }
+  exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
+  head_length_ += static_cast<std::uint32_t>(body_start.used);
+
+  auto failure = AnswerReason::NoEndpoint;
+  EndpointRef endpoint;
+  bool try_kept = !exchange.upgrade;
+  for (;;) {
+    if (endpoint == nullptr) endpoint = backend->pick(exchange.tried, worker_.random);
+    if (endpoint == nullptr) co_return co_await answer(failure);
+    const LoadGuard load(*endpoint);
+    auto stream = try_kept ? endpoint->take_idle() : Stream();
+    // What must not be sent twice is not sent into a connection that has just ended.
+    while (stream.is_open() && !is_idempotent(request.method) && !stream.is_quiet()) {
+      stream = endpoint->take_idle();
+    }
+    const bool reused = stream.is_open();
+    if (reused) {
+      stream.listen(*this);
+      worker_.counters.upstream_reuses.add();
+    } else {
+      stream = co_await connect(*endpoint, failure);
+      if (cancelled()) co_return Next::Close;
+      if (!stream.is_open()) {
+        if (client_has_left()) {
+          worker_.counters.requests_aborted.add();
+          co_return Next::Close;
+        }
+        exchange.tried.push_back(std::exchange(endpoint, nullptr));
+        continue;
+      }
+    }
+    const auto outcome = co_await relay(stream, endpoint, reused);
+    if (outcome.kind == Outcome::Kind::Over) {
+      // The request leaves the buffer, with what of its body was in it.
+      begin_ += head_length_;
+      co_return outcome.next;
+    }
+    if (outcome.kind == Outcome::Kind::Failed) {
+      if (outcome.reason == AnswerReason::BadRequest) {
+        co_return co_await answer_malformed(outcome.reason);
+      }
+      co_return co_await answer(outcome.reason);
+    }
+    // The same endpoint, on a new connection: its other kept ones are as old.
+    worker_.counters.upstream_retries.add();
+    endpoint->close_idle();
+    try_kept = false;
+  }
+}
+
+Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& failure) {
+  worker_.counters.upstream_connects.add();
+  failure = AnswerReason::ConnectFailed;
+  const int fd = ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    worker_.counters.upstream_connect_failures.add();
+    co_return Stream();
+  }
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (::connect(fd, endpoint.address(), endpoint.address_size()) != 0 && errno != EINPROGRESS) {
+    ::close(fd);
+    worker_.counters.upstream_connect_failures.add();
+    co_return Stream();
+  }
+  auto* io = loop().open(fd, this);
+  if (io == nullptr) {
+    worker_.counters.upstream_connect_failures.add();
+    co_return Stream();
+  }
+  Stream stream(loop(), io);
+  start_timer(worker_.options.timeouts.connect);
+  while (!io->writable) {
+    const auto wake = co_await wait();
+    if (wake == Wake::Timeout) failure = AnswerReason::ConnectTimeout;
+    if (wake != Wake::Io || client_has_left()) {
+      if (wake == Wake::Timeout) worker_.counters.upstream_connect_failures.add();
+      co_return Stream();
+    }
+  }
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) {
+    worker_.counters.upstream_connect_failures.add();
+    co_return Stream();
+  }
+  co_return stream;
+}
+
+Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
+                                                        const EndpointRef& endpoint, bool reused) {
+  Relay relay(*this, backend, reused);
+  bool armed = false;
+  for (int steps = 1; !relay.over(); ++steps) {
+    if (relay.step()) {
+      armed = false;
+      if (steps % kStepsPerTurn == 0 && !relay.over() &&
+          co_await yield(backend.io()) == Wake::Cancelled) {
+        relay.abort();
+      }
+      continue;
+    }
+    if (client_has_left()) {
+      relay.client_left();
+      continue;
+    }
+    // The deadline runs from the last progress, not from the last event.
+    if (!std::exchange(armed, true)) start_timer(relay.patience());
+    const auto wake = co_await wait();
+    if (wake == Wake::Timeout) relay.time_out();
+    if (wake == Wake::Cancelled) relay.abort();
+  }
+  stop_timer();
+  if (relay.tunnel()) {
+    Tunnel::Pending pending;
+    pending.to_client = relay.take_unsent();
+    pending.to_backend = std::string(buffered().substr(head_length_));
+    tunnelled_ = true;
+    Tunnel::open(worker_, std::move(stream_), std::move(backend), endpoint, std::move(pending));
+  } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
+    endpoint->keep_idle(std::move(backend), worker_.options.limits.pool_idle_per_endpoint,
+                        worker_.options.timeouts.upstream_idle);
+  }
+  co_return relay.outcome();
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,61 @@
+#include "proxy/live_table.h"
+
+namespace weir::proxy {
+
+namespace {
+
+/// By whole segments: "/a" and "/a/" both take "/a", "/a/" and "/a/b", not "/ab".
+bool has_prefix(std::string_view path, std::string_view prefix) {
+  if (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+}  // namespace
+
+void LiveTable::adopt(const Delta& delta) {
+  complete_ = true;
+  if (delta.settings) settings_ = *delta.settings;
+  for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
+  for (const auto& backend : delta.backends) {
+    backends_[backend->name] = BackendRef(new Backend(backend, endpoints_));
+  }
+  for (const auto& host : delta.hosts) hosts_[host->name] = host;
+  // What names goes before what is named.
+  for (const auto& name : delta.removed_hosts) hosts_.erase(name);
+  for (const auto& name : delta.removed_backends) backends_.erase(name);
+  for (const auto& name : delta.removed_certificates) certificates_.erase(name);
+}
+
+const table::Host* LiveTable::find_host(std::string_view name) const {
+  if (const auto exact = hosts_.find(name); exact != hosts_.end()) return exact->second.get();
+  if (const auto dot = name.find('.'); dot != std::string_view::npos && dot > 0) {
+    // "*" + ".example" without an allocation a request: names are short.
+    char buffer[256];
+    const auto rest = name.substr(dot);
+    if (rest.size() < sizeof buffer) {
+      buffer[0] = '*';
+      rest.copy(buffer + 1, rest.size());
+      const auto wildcard = hosts_.find(std::string_view(buffer, rest.size() + 1));
+      if (wildcard != hosts_.end()) return wildcard->second.get();
+    }
+  }
+  const auto any = hosts_.find(std::string_view{});
+  return any == hosts_.end() ? nullptr : any->second.get();
+}
+
+const table::Route* LiveTable::find_route(const table::Host& host, std::string_view path) {
+  for (const auto& route : host.routes) {
+    const bool fits = route.match.kind == table::PathMatch::Kind::Exact
+                          ? path == route.match.path
+                          : has_prefix(path, route.match.path);
+    if (fits) return &route;
+  }
+  return nullptr;
+}
+
+BackendRef LiveTable::find_backend(const std::string& name) const {
+  const auto found = backends_.find(name);
+  return found == backends_.end() ? nullptr : found->second;
+}
+
+}  // namespace weir::proxy

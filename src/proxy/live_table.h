@@ -1,0 +1,79 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "proxy/delta.h"
+#include "proxy/endpoint.h"
+#include "proxy/server_certificate.h"
+#include "table/table.h"
+
+namespace weir::proxy {
+
+/// The table as one worker runs it. Belongs to that worker's thread; an update swaps the pointers
+/// of what changed, between two requests.
+class LiveTable {
+ public:
+  explicit LiveTable(EndpointMap& endpoints) : endpoints_(endpoints) {}
+
+  void adopt(const Delta& delta);
+  /// False until the first update: nothing can be said about any request.
+  bool complete() const { return complete_; }
+  const table::Settings& settings() const { return settings_; }
+
+  /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
+  /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
+  const table::Host* find_host(std::string_view name) const;
+  /// `path` is normalised. nullptr: no route of this host takes it.
+  static const table::Route* find_route(const table::Host& host, std::string_view path);
+
+  /// nullptr if the table has no such backend.
+  BackendRef find_backend(const std::string& name) const;
+
+  /// The certificates for a TLS server name, preferred first; the default one if it is empty,
+  /// unknown, or its host has none. `use` is called for each.
+  template <class Use>
+  void for_certificates(std::string_view server_name, Use use) const {
+    const auto* host = server_name.empty() ? nullptr : find_host(server_name);
+    bool used = false;
+    if (host != nullptr) {
+      for (const auto& name : host->certificates) used |= use_certificate(name, use);
+    }
+    if (!used) used = use_certificate(settings_.default_certificate, use);
+    if (!used && self_signed_) use(*self_signed_);
+  }
+  void set_self_signed(std::shared_ptr<const ServerCertificate> certificate) {
+    self_signed_ = std::move(certificate);
+  }
+
+ private:
+  struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return boost::hash<std::string_view>{}(text);
+    }
+  };
+  template <class V>
+  using Map = boost::unordered_flat_map<std::string, V, StringHash, std::equal_to<>>;
+
+  template <class Use>
+  bool use_certificate(const std::string& name, Use& use) const {
+    const auto found = certificates_.find(name);
+    if (found == certificates_.end()) return false;
+    use(*found->second);
+    return true;
+  }
+
+  EndpointMap& endpoints_;
+  bool complete_ = false;
+  table::Settings settings_;
+  Map<std::shared_ptr<const table::Host>> hosts_;
+  Map<BackendRef> backends_;
+  Map<std::shared_ptr<const ServerCertificate>> certificates_;
+  std::shared_ptr<const ServerCertificate> self_signed_;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,337 @@
+#include "proxy/relay.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::uint8_t kCarefulReads = 16;
+
+}  // namespace
+
+ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bool reused)
+    : connection_(connection),
+      worker_(connection.worker_),
+      exchange_(*connection.exchange_),
+      client_(connection.stream_),
+      backend_(backend),
+      reused_(reused) {}
+
+bool ClientConnection::Relay::step() {
+  bool moved = false;
+  if (!over_ && !backend_deaf_) moved = send_request();
+  if (!over_) moved |= receive_response();
+  return moved;
+}
+
+// ---- request -----------------------------------------------------------------------------------
+
+bool ClientConnection::Relay::send_request() {
+  if (head_sent_ && to_backend_.empty()) return send_request_body();
+  if (!head_sent_) {
+    const auto& gather = exchange_.to_backend;
+    const auto result =
+        backend_.try_write(gather.parts().data(), static_cast<int>(gather.parts().size()));
+    if (result.status == IoResult::Status::WouldBlock) return false;
+    head_sent_ = true;
+    if (!result.ok()) {
+      backend_deaf_ = true;
+    } else if (result.bytes < gather.size()) {
+      to_backend_ = gather.rest_after(result.bytes);
+    }
+    return true;
+  }
+  return flush(to_backend_, backend_, backend_deaf_);
+}
+
+bool ClientConnection::Relay::send_request_body() {
+  auto& body = exchange_.request_body;
+  if (body.done()) return false;
+  const auto scratch = worker_.scratch();
+  const auto result = client_.try_read(scratch.first(body.most(scratch.size())));
+  switch (result.status) {
+    case IoResult::Status::WouldBlock:
+      return false;
+    case IoResult::Status::Eof:
+    case IoResult::Status::Failed:
+      client_left();
+      return true;
+    case IoResult::Status::Ok:
+      break;
+  }
+  body_read_ = true;
+  const auto bytes = scratch.first(result.bytes);
+  const auto taken = body.take(bytes);
+  const auto limit = worker_.options.limits.body_bytes;
+  if (taken.malformed || (limit != 0 && body.received() > limit)) {
+    // The backend sees a body that never ends; its answer would be about something else.
+    if (phase_ == Phase::Head && !answered_) {
+      fail(taken.malformed ? AnswerReason::BadRequest : AnswerReason::BodyTooLarge);
+    } else {
+      abort();
+    }
+    return true;
+  }
+  // A next request that came along waits.
+  if (taken.used < bytes.size())
+    connection_.early_.assign(bytes.data() + taken.used, bytes.size() - taken.used);
+  const auto sent = backend_.try_write(taken.to_forward.data(), taken.to_forward.size());
+  if (sent.status == IoResult::Status::Failed) {
+    backend_deaf_ = true;
+  } else if (sent.bytes < taken.to_forward.size()) {
+    to_backend_.assign(taken.to_forward.data() + sent.bytes, taken.to_forward.size() - sent.bytes);
+  }
+  return true;
+}
+
+// ---- response ----------------------------------------------------------------------------------
+
+bool ClientConnection::Relay::receive_response() {
+  if (!to_client_.empty()) {
+    const bool moved = flush(to_client_, client_, client_failed_);
+    if (client_failed_) {
+      client_left();
+      return true;
+    }
+    if (to_client_.empty()) settle();
+    return moved;
+  }
+  if (phase_ == Phase::Done) {
+    settle();
+    return over_;
+  }
+  auto scratch = worker_.scratch();
+  if (careful_to_client_ > 0) {
+    --careful_to_client_;
+    scratch = scratch.first(WorkerState::kCarefulRead);
+  }
+  const auto result = backend_.try_read(scratch);
+  switch (result.status) {
+    case IoResult::Status::WouldBlock:
+      return false;
+    case IoResult::Status::Eof:
+    case IoResult::Status::Failed:
+      backend_ended(result.status == IoResult::Status::Failed);
+      return true;
+    case IoResult::Status::Ok:
+      break;
+  }
+  answered_ = true;
+  take_response(scratch.first(result.bytes));
+  if (client_failed_) client_left();
+  if (!over_ && to_client_.empty()) settle();
+  return true;
+}
+
+void ClientConnection::Relay::take_response(std::span<char> bytes) {
+  std::string joined;
+  if (!partial_head_.empty()) {
+    joined = std::move(partial_head_);
+    joined.append(bytes.data(), bytes.size());
+    bytes = joined;
+    partial_head_.clear();
+  }
+  while (!over_ && phase_ == Phase::Head && !bytes.empty()) {
+    const auto used = take_head(bytes);
+    if (used == 0) return;
+    bytes = bytes.subspan(used);
+  }
+  if (!over_ && !bytes.empty()) take_body(bytes);
+}
+
+std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
+  const auto limit = worker_.options.limits.response_head_bytes;
+  const std::string_view view(bytes.data(), std::min(bytes.size(), limit));
+  switch (scanner_.scan(view)) {
+    case HeadScanner::State::Incomplete:
+      if (view.size() == limit) {
+        fail(AnswerReason::BadResponse);
+      } else {
+        partial_head_.assign(view);
+      }
+      return 0;
+    case HeadScanner::State::Malformed:
+      fail(AnswerReason::BadResponse);
+      return 0;
+    case HeadScanner::State::Complete:
+      break;
+  }
+  auto used = scanner_.length();
+  scanner_.reset();
+  auto& head = exchange_.response;
+  const auto& request = exchange_.request;
+  if (parse_response_head(view.substr(0, used), request.method, worker_.options.limits, head) !=
+      HeadError::None) {
+    fail(AnswerReason::BadResponse);
+    return 0;
+  }
+  if (head.status == 101) {
+    switch_protocols(bytes.subspan(used));
+    return bytes.size();
+  }
+  if (head.status < 200) {
+    // RFC 9110 §15.2: passed on, but not to a client of HTTP/1.0.
+    if (request.version >= 11) {
+      ResponseEdit edit;
+      gather_response(head, edit, exchange_.response_text, exchange_.to_client);
+      emit(exchange_.to_client);
+    }
+    return used;
+  }
+  respond_with(bytes.subspan(used), used);
+  return used;
+}
+
+/// The final response: its head and what of the body came with it, in one write.
+void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size_t& used) {
+  const auto& request = exchange_.request;
+  const auto& head = exchange_.response;
+  response_body_ = Body(head.framing);
+  strip_chunks_ = request.version < 11 && head.framing.kind == Framing::Kind::Chunked;
+  keep_alive_ = request.keep_alive && !worker_.draining && !strip_chunks_ &&
+                !response_body_.until_close() && exchange_.request_body.done();
+  reusable_ = head.keep_alive && !response_body_.until_close();
+
+  ResponseEdit edit;
+  edit.client_version = request.version;
+  edit.keep_alive = keep_alive_;
+  edit.drop_chunked = strip_chunks_;
+  gather_response(head, edit, exchange_.response_text, exchange_.to_client);
+  worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
+  phase_ = Phase::Body;
+
+  const auto taken = response_body_.take(body_start, strip_chunks_);
+  exchange_.to_client.add({taken.to_forward.data(), taken.to_forward.size()});
+  emit(exchange_.to_client);
+  used += taken.used;
+  if (taken.malformed) {
+    abort();
+  } else if (response_body_.done()) {
+    phase_ = Phase::Done;
+  }
+}
+
+void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
+  const auto& head = exchange_.response;
+  if (!exchange_.upgrade || !check_websocket_answer(head, exchange_.handshake).empty()) {
+    fail(AnswerReason::BadResponse);
+    return;
+  }
+  ResponseEdit edit;
+  edit.upgrade = true;
+  gather_response(head, edit, exchange_.response_text, exchange_.to_client);
+  exchange_.to_client.add({rest.data(), rest.size()});
+  emit(exchange_.to_client);
+  worker_.counters.requests_by_code[1].add();
+  tunnel_ = true;
+  finish({Outcome::Kind::Over, Next::Close, {}});
+}
+
+void ClientConnection::Relay::take_body(std::span<char> bytes) {
+  if (phase_ == Phase::Done) {
+    reusable_ = false;  // bytes behind the end of a response: whose would they be?
+    return;
+  }
+  const auto taken = response_body_.take(bytes, strip_chunks_);
+  emit(taken.to_forward);
+  if (taken.malformed) {
+    abort();
+    return;
+  }
+  if (taken.used < bytes.size()) reusable_ = false;
+  if (response_body_.done()) phase_ = Phase::Done;
+}
+
+void ClientConnection::Relay::backend_ended(bool failed) {
+  if (phase_ == Phase::Head) {
+    const bool replayable = is_idempotent(exchange_.request.method) || !head_sent_;
+    if (reused_ && !answered_ && !body_read_ && replayable) {
+      finish({Outcome::Kind::TryAgain, Next::Close, {}});
+    } else {
+      fail(AnswerReason::UpstreamReset);
+    }
+    return;
+  }
+  if (response_body_.until_close() && !failed) {
+    response_body_.close();
+    phase_ = Phase::Done;
+    settle();
+    return;
+  }
+  // Cut short. Where the framing does not show it to the client, a reset does.
+  if (response_body_.until_close()) client_.close(/*reset=*/true);
+  abort();
+}
+
+// ---- both --------------------------------------------------------------------------------------
+
+void ClientConnection::Relay::emit(const Gather& gather) {
+  std::size_t sent = 0;
+  if (to_client_.empty()) {
+    const auto result =
+        client_.try_write(gather.parts().data(), static_cast<int>(gather.parts().size()));
+    client_failed_ |= result.status == IoResult::Status::Failed;
+    sent = result.bytes;
+  }
+  if (sent < gather.size()) {
+    to_client_ += gather.rest_after(sent);
+    careful_to_client_ = kCarefulReads;
+  }
+}
+
+void ClientConnection::Relay::emit(std::span<const char> bytes) {
+  if (bytes.empty()) return;
+  if (to_client_.empty()) {
+    const auto result = client_.try_write(bytes.data(), bytes.size());
+    client_failed_ |= result.status == IoResult::Status::Failed;
+    bytes = bytes.subspan(result.bytes);
+  }
+  if (!bytes.empty()) {
+    to_client_.append(bytes.data(), bytes.size());
+    careful_to_client_ = kCarefulReads;
+  }
+}
+
+bool ClientConnection::Relay::flush(std::string& bytes, Stream& to, bool& failed) {
+  const auto result = to.try_write(bytes.data(), bytes.size());
+  if (result.status == IoResult::Status::WouldBlock) return false;
+  if (!result.ok()) {
+    failed = true;
+    bytes.clear();
+  } else if (result.bytes == bytes.size()) {
+    std::string().swap(bytes);  // its memory, too: it may be large
+  } else {
+    bytes.erase(0, result.bytes);
+  }
+  return true;
+}
+
+/// Ends the try when the response is out.
+void ClientConnection::Relay::settle() {
+  if (phase_ != Phase::Done || !to_client_.empty()) return;
+  const bool request_out = exchange_.request_body.done() && head_sent_ && to_backend_.empty();
+  reusable_ = reusable_ && request_out && !backend_deaf_;
+  finish({Outcome::Kind::Over, keep_alive_ ? Next::Request : Next::Linger, {}});
+}
+
+void ClientConnection::Relay::client_left() {
+  worker_.counters.requests_aborted.add();
+  abort();
+}
+
+std::chrono::milliseconds ClientConnection::Relay::patience() const {
+  const auto& timeouts = worker_.options.timeouts;
+  if (!to_client_.empty()) return timeouts.send;
+  if (phase_ != Phase::Head) return timeouts.response_body;
+  if (!head_sent_ || !to_backend_.empty()) return timeouts.send;
+  return exchange_.request_body.done() ? timeouts.response_head : timeouts.body;
+}
+
+void ClientConnection::Relay::time_out() {
+  if (phase_ != Phase::Head || !to_client_.empty()) return client_left();
+  const bool waits_for_client = head_sent_ && to_backend_.empty() && !exchange_.request_body.done();
+  fail(waits_for_client ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
+}
+
+}  // namespace weir::proxy

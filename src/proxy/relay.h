@@ -1,0 +1,89 @@
+#pragma once
+
+#include <string>
+
+#include "proxy/client_connection.h"
+
+namespace weir::proxy {
+
+/// One try to have a request answered by one endpoint: the request goes out while the response
+/// comes in, each as fast as the other side takes it. The steps do as much as they can without
+/// waiting and say whether they did anything; `ClientConnection::relay` waits when neither did.
+class ClientConnection::Relay {
+ public:
+  Relay(ClientConnection& connection, Stream& backend, bool reused);
+
+  /// Ends when `over()`.
+  bool step();
+  bool over() const { return over_; }
+  const Outcome& outcome() const { return outcome_; }
+
+  /// How long it may take until one of the steps does something.
+  std::chrono::milliseconds patience() const;
+  void time_out();
+  void abort() { finish({Outcome::Kind::Over, Next::Close, {}}); }
+  /// The client went away while it was to wait.
+  void client_left();
+
+  /// The response's end was clean and the connection may carry another request.
+  bool reusable() const { return reusable_; }
+  /// After a 101: what of it the client has not yet taken.
+  bool tunnel() const { return tunnel_; }
+  std::string take_unsent() { return std::move(to_client_); }
+
+ private:
+  enum class Phase : std::uint8_t { Head, Body, Done };
+
+  bool send_request();
+  bool send_request_body();
+  bool receive_response();
+  /// Looks at bytes of the response; what has to wait is kept in `partial_head_`.
+  void take_response(std::span<char> bytes);
+  /// Returns the bytes used; 0: the head is not whole yet, or over().
+  std::size_t take_head(std::span<char> bytes);
+  void respond_with(std::span<char> body_start, std::size_t& used);
+  void switch_protocols(std::span<char> rest);
+  void take_body(std::span<char> bytes);
+  void backend_ended(bool failed);
+  void emit(const Gather& gather);
+  void emit(std::span<const char> bytes);
+  bool flush(std::string& bytes, Stream& to, bool& failed);
+  void settle();
+
+  void finish(Outcome outcome) {
+    if (over_) return;
+    over_ = true;
+    outcome_ = outcome;
+  }
+  void fail(AnswerReason reason) { finish({Outcome::Kind::Failed, Next::Close, reason}); }
+
+  ClientConnection& connection_;
+  WorkerState& worker_;
+  Exchange& exchange_;
+  Stream& client_;
+  Stream& backend_;
+  const bool reused_;
+
+  bool over_ = false;
+  Outcome outcome_;
+
+  bool head_sent_ = false;
+  bool backend_deaf_ = false;  // it takes no more bytes; it may have answered all the same
+  std::string to_backend_;     // unsent
+  bool body_read_ = false;     // bytes of the body came after the head's buffer: no second try
+
+  Phase phase_ = Phase::Head;
+  bool answered_ = false;  // bytes of a response were seen
+  HeadScanner scanner_;
+  std::string partial_head_;
+  Body response_body_;
+  bool strip_chunks_ = false;
+  bool keep_alive_ = false;
+  bool reusable_ = false;
+  bool tunnel_ = false;
+  bool client_failed_ = false;
+  std::string to_client_;  // unsent
+  std::uint8_t careful_to_client_ = 0;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,132 @@
+#include "proxy/server_certificate.h"
+
+#include <new>
+#include <string>
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+namespace weir::proxy {
+
+namespace {
+
+struct BioDeleter {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+using BioPtr = std::unique_ptr<BIO, BioDeleter>;
+
+BioPtr bio_of(const std::string& pem) {
+  return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+/// A key with a passphrase is refused, not asked for on a terminal.
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
+
+/// OpenSSL's reason without its numbers. It never quotes the input.
+std::string openssl_reason() {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  std::string text = reason == nullptr ? "unknown reason" : reason;
+  ERR_clear_error();
+  return text;
+}
+
+}  // namespace
+
+ServerCertificate::~ServerCertificate() {
+  X509_free(leaf_);
+  sk_X509_pop_free(chain_, X509_free);
+  EVP_PKEY_free(key_);
+}
+
+util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
+    const table::Certificate& certificate) {
+  ERR_clear_error();
+  std::shared_ptr<ServerCertificate> parsed(new ServerCertificate);
+  const auto chain = bio_of(certificate.chain_pem);
+  parsed->leaf_ = PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr);
+  if (parsed->leaf_ == nullptr) {
+    return util::malformed(
+        fmt::format("the certificate of {} is not PEM with an X.509 certificate "
+                    "first: {}",
+                    certificate.name, openssl_reason()));
+  }
+  parsed->chain_ = sk_X509_new_null();
+  while (auto* issuer = PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr)) {
+    sk_X509_push(parsed->chain_, issuer);
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+    return util::malformed(fmt::format("the chain of {} has a broken certificate: {}",
+                                       certificate.name, openssl_reason()));
+  }
+  ERR_clear_error();
+  const auto key = bio_of(certificate.key_pem);
+  parsed->key_ = PEM_read_bio_PrivateKey(key.get(), nullptr, no_passphrase, nullptr);
+  if (parsed->key_ == nullptr) {
+    return util::malformed(
+        fmt::format("the key of {} is not a PEM private key without passphrase: {}",
+                    certificate.name, openssl_reason()));
+  }
+  if (X509_check_private_key(parsed->leaf_, parsed->key_) != 1) {
+    ERR_clear_error();
+    return util::malformed(
+        fmt::format("the key of {} does not belong to its certificate", certificate.name));
+  }
+  // What OpenSSL would refuse at a handshake (security level) is refused here.
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> probe(SSL_CTX_new(TLS_server_method()),
+                                                                SSL_CTX_free);
+  if (probe == nullptr) throw std::bad_alloc();
+  if (SSL_CTX_use_cert_and_key(probe.get(), parsed->leaf_, parsed->key_, parsed->chain_, 1) != 1) {
+    return util::malformed(fmt::format("the certificate of {} cannot be used: {}", certificate.name,
+                                       openssl_reason()));
+  }
+  return std::shared_ptr<const ServerCertificate>(std::move(parsed));
+}
+
+std::shared_ptr<const ServerCertificate> ServerCertificate::make_self_signed() {
+  std::shared_ptr<ServerCertificate> made(new ServerCertificate);
+  made->key_ = EVP_RSA_gen(2048);
+  made->leaf_ = X509_new();
+  made->chain_ = sk_X509_new_null();
+  if (made->key_ == nullptr || made->leaf_ == nullptr || made->chain_ == nullptr) {
+    throw std::bad_alloc();
+  }
+  auto* leaf = made->leaf_;
+  X509_set_version(leaf, X509_VERSION_3);
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> serial(BN_new(), BN_free);
+  BN_rand(serial.get(), 127, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY);
+  BN_to_ASN1_INTEGER(serial.get(), X509_get_serialNumber(leaf));
+  constexpr long kDay = 24L * 60 * 60;
+  X509_gmtime_adj(X509_getm_notBefore(leaf), -300);  // clocks differ
+  X509_gmtime_adj(X509_getm_notAfter(leaf), 365 * kDay);
+  X509_set_pubkey(leaf, made->key_);
+  auto* name = X509_get_subject_name(leaf);
+  const auto add = [name](const char* field, const char* value) {
+    X509_NAME_add_entry_by_txt(name, field, MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
+  };
+  add("O", "Acme Co");
+  add("CN", "Kubernetes Ingress Controller Fake Certificate");
+  X509_set_issuer_name(leaf, name);
+  const auto extend = [leaf](int nid, const char* value) {
+    auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
+    X509_add_ext(leaf, extension, -1);
+    X509_EXTENSION_free(extension);
+  };
+  extend(NID_key_usage, "critical,digitalSignature,keyEncipherment");
+  extend(NID_ext_key_usage, "serverAuth");
+  extend(NID_basic_constraints, "critical,CA:FALSE");
+  extend(NID_subject_alt_name, "DNS:ingress.local");
+  X509_sign(leaf, made->key_, EVP_sha256());
+  return made;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,79 @@
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "proxy/client_connection.h"
+
+namespace weir::proxy {
+
+Worker::Worker(const Options& options, const TicketKeys& ticket_keys,
+               std::shared_ptr<const ServerCertificate> self_signed)
+    : state_(options), tls_(state_.table, ticket_keys) {
+  state_.table.set_self_signed(std::move(self_signed));
+}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) return;
+  close_all();
+  state_.loop.stop();
+  thread_.join();
+}
+
+void Worker::listen(int fd, bool tls) {
+  listeners_.push_back(
+      std::make_unique<Listener>(state_, fd, [this, tls](int accepted, std::string address) {
+        accept(accepted, std::move(address), tls);
+      }));
+}
+
+void Worker::start(unsigned index) {
+  thread_ = std::thread([this, index] {
+    pthread_setname_np(pthread_self(), ("worker-" + std::to_string(index)).c_str());
+    state_.loop.run();
+  });
+}
+
+void Worker::accept(int fd, std::string address, bool tls) {
+  auto& counters = state_.counters;
+  (tls ? counters.connections_accepted_https : counters.connections_accepted_http).add();
+  SSL* ssl = nullptr;
+  if (tls) {
+    ssl = tls_.new_connection(fd);
+    if (ssl == nullptr) {
+      counters.accept_errors.add();
+      ::close(fd);
+      return;
+    }
+  }
+  ClientConnection::open(state_, fd, ssl, std::move(address));
+}
+
+void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> done) {
+  state_.loop.post([this, delta = std::move(delta), done = std::move(done)] {
+    state_.table.adopt(*delta);
+    done();
+  });
+}
+
+void Worker::stop_accepting() {
+  state_.loop.post([this] {
+    for (const auto& listener : listeners_) listener->close();
+    state_.draining = true;
+    for (auto it = state_.open.begin(); it != state_.open.end();) (it++)->stop_accepting();
+  });
+}
+
+void Worker::close_all() {
+  state_.loop.post([this] {
+    for (const auto& listener : listeners_) listener->close();
+    state_.draining = true;
+    while (!state_.open.empty()) state_.open.front().cut();
+    state_.endpoints.close_idle();
+  });
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "proxy/delta.h"
+#include "proxy/listener.h"
+#include "proxy/server_tls.h"
+#include "proxy/worker_state.h"
+
+namespace weir::proxy {
+
+/// One thread with its loop, its listeners and everything its connections touch. Functions are for
+/// the control thread, but for `state`'s counters.
+class Worker {
+ public:
+  Worker(const Options& options, const TicketKeys& ticket_keys,
+         std::shared_ptr<const ServerCertificate> self_signed);
+  /// Cuts what is left and ends the thread.
+  ~Worker();
+
+  /// Takes the listening descriptors over. Before `start`.
+  void listen(int fd, bool tls);
+  void start(unsigned index);
+
+  /// `done` is called on the worker's thread, between two requests.
+  void adopt(std::shared_ptr<const Delta> delta, std::function<void()> done);
+  void stop_accepting();
+  void close_all();
+
+  const Counters& counters() const { return state_.counters; }
+
+ private:
+  void accept(int fd, std::string address, bool tls);
+
+  WorkerState state_;
+  ServerTls tls_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::thread thread_;
+};
+
+}  // namespace weir::proxy

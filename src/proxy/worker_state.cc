@@ -1,0 +1,34 @@
+#include "proxy/worker_state.h"
+
+#include <random>
+
+#include "proxy/exchange.h"
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::size_t kSpareExchanges = 64;
+
+}  // namespace
+
+WorkerState::WorkerState(const Options& with)
+    : options(with),
+      scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
+      random(std::random_device{}() | 1U) {}
+
+WorkerState::~WorkerState() = default;
+
+std::unique_ptr<Exchange> WorkerState::take_exchange() {
+  if (spare_exchanges_.empty()) return std::make_unique<Exchange>();
+  auto exchange = std::move(spare_exchanges_.back());
+  spare_exchanges_.pop_back();
+  return exchange;
+}
+
+void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
+  exchange->reset();
+  if (spare_exchanges_.size() < kSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <boost/intrusive/list.hpp>
+
+#include "proxy/counters.h"
+#include "proxy/endpoint.h"
+#include "proxy/event_loop.h"
+#include "proxy/live_table.h"
+#include "proxy/options.h"
+
+namespace weir::proxy {
+
+struct Exchange;
+
+/// What a worker has open, as its end sees it. Links itself out when it is destroyed.
+class OpenConnection : public boost::intrusive::list_base_hook<
+                           boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  /// No new request. May delete this.
+  virtual void stop_accepting() = 0;
+  /// Ends now. Deletes this.
+  virtual void cut() = 0;
+
+ protected:
+  ~OpenConnection() = default;
+};
+
+/// One of everything that a worker's connections share. Touched on the worker's thread only, but
+/// for the counters, which any thread may read.
+struct WorkerState {
+  /// Bytes that are read and sent on at once, so one buffer serves every connection. Large:
+  /// measured, that is as good as splice at every message size.
+  static constexpr std::size_t kScratch = 256 * 1024;
+  /// A read for a peer that does not keep up: what it leaves unsent is copied and kept.
+  static constexpr std::size_t kCarefulRead = 32 * 1024;
+
+  explicit WorkerState(const Options& with);
+  ~WorkerState();
+
+  const Options& options;
+  Counters counters;
+  EventLoop loop;
+  EndpointMap endpoints{loop};
+  LiveTable table{endpoints};
+  std::unique_ptr<char[]> scratch_memory;
+  bool draining = false;  ///< no new requests on open connections
+  std::uint64_t random;   ///< state of the balancer's generator, never 0
+
+  /// Client connections and tunnels.
+  boost::intrusive::list<OpenConnection, boost::intrusive::constant_time_size<false>> open;
+
+  std::span<char> scratch() { return {scratch_memory.get(), kScratch}; }
+
+  /// Exchanges keep the capacity of their vectors, so that a request allocates nothing.
+  std::unique_ptr<Exchange> take_exchange();
+  void give_back(std::unique_ptr<Exchange> exchange);
+
+ private:
+  std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace weir::proxy_control {
+
+/// Why what came over the control socket was refused as a whole. Closed list.
+enum class FrameRefusal : std::uint8_t {
+  Malformed,    // a header or body that cannot be read
+  Unsupported,  // another protocol version, or a kind of frame that is not known
+  Unexpected,   // a kind of frame that a controller does not send
+  TooLarge,     // an update over the cap
+  Cut,          // the controller hung up inside of a frame
+  Stalled,      // a frame that was begun and not ended in time
+  Peer,         // the process that listens belongs to somebody else
+  kCount,
+};
+const char* refusal_name(FrameRefusal refusal);
+
+/// The control thread's numbers. Written and read on that thread only.
+struct ControlCounters {
+  bool connected = false;  ///< to a controller that we said Hello to
+  std::uint64_t connects = 0;
+  std::uint64_t generation = 0;  ///< the newest that every worker runs; 0 for the state file's
+  std::uint64_t updates_applied = 0;
+  std::uint64_t resources_refused = 0;
+  std::array<std::uint64_t, 4> resources{};  ///< held, by ResourceKind - 1
+  std::array<std::uint64_t, static_cast<std::size_t>(FrameRefusal::kCount)> frames_refused{};
+  std::uint64_t state_writes = 0;
+  std::uint64_t state_failures = 0;
+  std::uint64_t dns_answers = 0;
+  std::uint64_t dns_failures = 0;
+};
+
+}  // namespace weir::proxy_control

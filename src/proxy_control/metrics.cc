@@ -1,0 +1,192 @@
+#include "proxy_control/metrics.h"
+
+#include <functional>
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include "util/version.h"
+
+namespace weir::proxy_control {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+using proxy::Counters;
+
+/// One scrape of the cells of all workers and of the control thread.
+class Collector : public prometheus::Collectable {
+ public:
+  Collector(const std::vector<const Counters*>& workers, const ControlCounters& control)
+      : workers_(workers), control_(control) {}
+
+  std::vector<MetricFamily> Collect() const override {
+    families_.clear();
+    collect_connections();
+    collect_requests();
+    collect_tunnels();
+    collect_control();
+    collect_rest();
+    return std::move(families_);
+  }
+
+ private:
+  using CellOf = std::function<const proxy::Cell&(const Counters&)>;
+
+  double sum(const CellOf& cell) const {
+    std::uint64_t total = 0;
+    for (const auto* worker : workers_) total += cell(*worker).read();
+    return static_cast<double>(total);
+  }
+  double sum(proxy::Cell Counters::*cell) const {
+    return sum([cell](const Counters& counters) -> const proxy::Cell& { return counters.*cell; });
+  }
+
+  void family(const char* name, const char* help, MetricType type) const {
+    families_.push_back({name, help, type, {}});
+  }
+  void counter_family(const char* name, const char* help) const {
+    family(name, help, MetricType::Counter);
+  }
+  void gauge_family(const char* name, const char* help) const {
+    family(name, help, MetricType::Gauge);
+  }
+
+  /// One more series of the last family.
+  void series(Labels labels, double value) const {
+    auto& last = families_.back();
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (last.type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    last.metric.push_back(std::move(metric));
+  }
+  void counter(const char* name, const char* help, double value) const {
+    counter_family(name, help);
+    series({}, value);
+  }
+  void gauge(const char* name, const char* help, double value) const {
+    gauge_family(name, help);
+    series({}, value);
+  }
+
+  void collect_connections() const {
+    counter_family("weir_proxy_connections_accepted_total", "Client connections accepted.");
+    series({{"listener", "http"}}, sum(&Counters::connections_accepted_http));
+    series({{"listener", "https"}}, sum(&Counters::connections_accepted_https));
+    gauge("weir_proxy_connections_open", "Client connections open, tunnels among them.",
+          sum(&Counters::connections_open));
+    counter("weir_proxy_accept_errors_total", "Connections that could not be accepted.",
+            sum(&Counters::accept_errors));
+    counter_family("weir_proxy_tls_handshakes_total", "TLS handshakes with clients.");
+    series({{"result", "ok"}}, sum(&Counters::handshakes_ok));
+    series({{"result", "failed"}}, sum(&Counters::handshakes_failed));
+  }
+
+  void collect_requests() const {
+    counter_family("weir_proxy_requests_total",
+                   "Requests answered, by status code; backends' answers and weir's own.");
+    static constexpr std::size_t kAlways[] = {101, 200, 204, 301, 302, 304, 308, 400, 401, 403,
+                                              404, 408, 413, 414, 431, 499, 500, 502, 503, 504};
+    for (std::size_t code = 100; code < 600; ++code) {
+      const double value = sum([code](const Counters& counters) -> const proxy::Cell& {
+        return counters.requests_by_code[code - 100];
+      });
+      if (value == 0 && std::ranges::find(kAlways, code) == std::end(kAlways)) continue;
+      series({{"code", std::to_string(code)}}, value);
+    }
+    counter_family("weir_proxy_local_answers_total",
+                   "Requests that weir answered itself, by reason.");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::AnswerReason::kCount); ++i) {
+      series(
+          {{"reason", proxy::reason_name(static_cast<proxy::AnswerReason>(i))}},
+          sum([i](const Counters& counters) -> const proxy::Cell& { return counters.answers[i]; }));
+    }
+    counter("weir_proxy_requests_aborted_total",
+            "Requests whose client went away before the whole response was sent.",
+            sum(&Counters::requests_aborted));
+    counter("weir_proxy_upstream_connects_total", "Connections opened to endpoints.",
+            sum(&Counters::upstream_connects));
+    counter("weir_proxy_upstream_connect_failures_total",
+            "Connections to endpoints that did not come about.",
+            sum(&Counters::upstream_connect_failures));
+    counter("weir_proxy_upstream_reuses_total", "Requests sent over a pooled connection.",
+            sum(&Counters::upstream_reuses));
+    counter("weir_proxy_upstream_retries_total",
+            "Requests sent again because a pooled connection was stale.",
+            sum(&Counters::upstream_retries));
+  }
+
+  void collect_tunnels() const {
+    counter("weir_proxy_tunnels_opened_total", "WebSocket tunnels opened.",
+            sum(&Counters::tunnels_opened));
+    gauge("weir_proxy_tunnels_open", "WebSocket tunnels open.", sum(&Counters::tunnels_open));
+    counter_family("weir_proxy_tunnels_ended_total", "WebSocket tunnels ended, by reason.");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::TunnelEnd::kCount); ++i) {
+      series({{"reason", proxy::tunnel_end_name(static_cast<proxy::TunnelEnd>(i))}},
+             sum([i](const Counters& counters) -> const proxy::Cell& {
+               return counters.tunnels_ended[i];
+             }));
+    }
+    counter_family("weir_proxy_tunnel_bytes_total", "Bytes through tunnels.");
+    series({{"to", "backend"}}, sum(&Counters::tunnel_bytes_to_backend));
+    series({{"to", "client"}}, sum(&Counters::tunnel_bytes_to_client));
+  }
+
+  void collect_control() const {
+    static constexpr const char* kKinds[] = {"settings", "certificate", "backend", "host"};
+    gauge("weir_proxy_control_connected", "1 while connected to a controller.",
+          control_.connected ? 1 : 0);
+    counter("weir_proxy_control_connects_total", "Connections to a controller.",
+            static_cast<double>(control_.connects));
+    gauge("weir_proxy_table_generation", "The controller's number of the table that is live.",
+          static_cast<double>(control_.generation));
+    gauge_family("weir_proxy_table_resources", "Resources of the table that is held, by kind.");
+    for (std::size_t i = 0; i < control_.resources.size(); ++i) {
+      series({{"kind", kKinds[i]}}, static_cast<double>(control_.resources[i]));
+    }
+    counter("weir_proxy_table_updates_total", "Updates that every worker took.",
+            static_cast<double>(control_.updates_applied));
+    counter("weir_proxy_table_resources_refused_total", "Resources that could not be taken.",
+            static_cast<double>(control_.resources_refused));
+    counter_family("weir_proxy_control_refusals_total",
+                   "Connections to a controller given up over what came, by reason.");
+    for (std::size_t i = 0; i < control_.frames_refused.size(); ++i) {
+      series({{"reason", refusal_name(static_cast<FrameRefusal>(i))}},
+             static_cast<double>(control_.frames_refused[i]));
+    }
+  }
+
+  void collect_rest() const {
+    counter("weir_proxy_state_writes_total", "State files written.",
+            static_cast<double>(control_.state_writes));
+    counter("weir_proxy_state_failures_total", "State files that could not be written or read.",
+            static_cast<double>(control_.state_failures));
+    counter_family("weir_proxy_dns_lookups_total", "DNS lookups of backends.");
+    series({{"result", "ok"}}, static_cast<double>(control_.dns_answers));
+    series({{"result", "failed"}}, static_cast<double>(control_.dns_failures));
+    gauge("weir_proxy_workers", "Worker threads.", static_cast<double>(workers_.size()));
+    gauge_family("weir_proxy_build_info", "1, labelled with the version.");
+    series({{"version", util::kVersion}}, 1);
+  }
+
+  const std::vector<const Counters*>& workers_;
+  const ControlCounters& control_;
+  mutable std::vector<MetricFamily> families_;  // Collect is const
+};
+
+}  // namespace
+
+std::string metrics_text(const std::vector<const proxy::Counters*>& workers,
+                         const ControlCounters& control) {
+  return prometheus::TextSerializer().Serialize(Collector(workers, control).Collect());
+}
+
+}  // namespace weir::proxy_control

@@ -1,0 +1,115 @@
+#include "proxy_control/proxy_process.h"
+
+#include <csignal>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "proxy/data_plane.h"
+#include "proxy_control/admin.h"
+#include "proxy_control/control_client.h"
+#include "proxy_control/metrics.h"
+#include "proxy_control/table_service.h"
+#include "util/log.h"
+#include "util/version.h"
+
+namespace weir::proxy_control {
+
+namespace asio = boost::asio;
+
+namespace {
+
+void log_listener(const char* what, const proxy::ListenAddress& listen) {
+  const bool v6 = listen.address.find(':') != std::string::npos;
+  util::log::info("{} listening on {}{}{}:{}", what, v6 ? "[" : "", listen.address, v6 ? "]" : "",
+                  listen.port);
+}
+
+/// All parts, built in this order, gone in the other: what posts to the io_context goes before it.
+class Process {
+ public:
+  Process(const ProcessOptions& options, std::unique_ptr<proxy::DataPlane>& data_plane,
+          asio::io_context& io)
+      : options_(options),
+        io_(io),
+        data_plane_(*data_plane),
+        service_(
+            io,
+            [this](auto delta, auto done) { data_plane_.adopt(std::move(delta), std::move(done)); },
+            Resolver::Options{}, counters_),
+        client_(io,
+                ControlClient::Options{.path = options.socket,
+                                       .software = std::string("weir-proxy ") + util::kVersion},
+                service_, counters_),
+        drain_(io, options.drain,
+               {[this] { data_plane_.stop_accepting(); },
+                [this] { return data_plane_.open_connections(); },
+                [this] { data_plane_.close_all(); }},
+               [this] { io_.stop(); }),
+        signals_(io, SIGTERM, SIGINT) {}
+
+  util::Result<void> run() {
+    if (options_.admin) {
+      auto admin =
+          AdminServer::start(io_, AdminServer::Options{.listen = *options_.admin}, pages());
+      if (!admin) return admin.error();
+      admin_ = *std::move(admin);
+      log_listener("admin", {options_.admin->address, admin_->port()});
+    }
+    for (const auto& listen : data_plane_.http()) log_listener("http", listen);
+    for (const auto& listen : data_plane_.https()) log_listener("https", listen);
+    wait_for_signal();
+    if (!options_.state_file.empty()) service_.keep_state(StateFile(options_.state_file), {});
+    client_.start();
+    io_.run();
+    service_.finish_state();
+    return {};
+  }
+
+ private:
+  AdminPages pages() {
+    return {[this] { return why_not_ready(); },
+            [this] { return metrics_text(data_plane_.counters(), counters_); }};
+  }
+
+  std::string why_not_ready() const {
+    if (drain_.has_begun()) return "draining";
+    if (!service_.is_live()) return "no complete table is live yet";
+    return "";
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (drain_.has_begun()) {
+        util::log::warning("signal {}: ending at once", signal);
+        return io_.stop();
+      }
+      drain_.begin();
+      wait_for_signal();
+    });
+  }
+
+  const ProcessOptions& options_;
+  asio::io_context& io_;
+  proxy::DataPlane& data_plane_;
+  ControlCounters counters_;
+  TableService service_;
+  ControlClient client_;
+  Drain drain_;
+  std::unique_ptr<AdminServer> admin_;
+  asio::signal_set signals_;
+};
+
+}  // namespace
+
+util::Result<void> run_proxy(const ProcessOptions& options) {
+  asio::io_context io(1);
+  auto data_plane = proxy::DataPlane::start(options.data_plane);
+  if (!data_plane) return data_plane.error();
+  // The coroutines' frames, which refer to the process, live in `io` and end with it.
+  Process process(options, *data_plane, io);
+  return process.run();
+}
+
+}  // namespace weir::proxy_control

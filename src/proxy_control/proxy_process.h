@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "proxy/options.h"
+#include "proxy_control/drain.h"
+#include "util/result.h"
+
+namespace weir::proxy_control {
+
+struct ProcessOptions {
+  std::string socket;      ///< the controller's
+  std::string state_file;  ///< empty: none
+  std::optional<proxy::ListenAddress> admin;
+  proxy::Options data_plane;
+  Drain::Times drain;
+};
+
+/// Runs a proxy on the calling thread (which becomes the control thread) until SIGTERM or SIGINT
+/// has drained it; a second one ends it at once. An error is one of the start: an address that
+/// cannot be bound, by its text.
+util::Result<void> run_proxy(const ProcessOptions& options);
+
+}  // namespace weir::proxy_control

@@ -1,0 +1,88 @@
+#include "proxy_control/table_service.h"
+
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "util/log.h"
+
+namespace weir::proxy_control {
+
+namespace asio = boost::asio;
+
+TableService::TableService(asio::io_context& io, Adopt adopt, Resolver::Options dns,
+                           ControlCounters& counters)
+    : io_(io),
+      adopt_(std::move(adopt)),
+      counters_(counters),
+      resolver_(io, std::move(dns), counters,
+                [this](auto backend) { publish(std::move(backend)); }) {}
+
+void TableService::keep_state(StateFile file, StateWriter::Pace pace) {
+  const std::string path = file.path();
+  auto loaded = file.load();
+  state_ = std::make_unique<StateWriter>(
+      io_, std::move(file), [this] { return holder_.resources(); }, counters_, pace);
+  if (!loaded) {
+    if (loaded.error().code == util::Error::Code::Unavailable) {
+      util::log::info("state file not read: {}", loaded.error().detail);
+    } else {
+      ++counters_.state_failures;
+      util::log::warning("state file {} {}; it is passed over", path, loaded.error().detail);
+    }
+    return;
+  }
+  if (!loaded->complete) {
+    util::log::warning(
+        "state file {}: the certificates could not be kept; not ready until the "
+        "controller brings them",
+        path);
+  }
+  const auto refusals =
+      adopt(loaded->update,
+            [this, complete = loaded->complete](bool /*changed*/) { live_ = live_ || complete; });
+  util::log::info("state file {}: {} resources, {} refused", path, loaded->update.upserts.size(),
+                  refusals.size());
+}
+
+void TableService::finish_state() {
+  if (state_) state_->finish();
+}
+
+std::vector<Refusal> TableService::apply(const table::Update& update, std::function<void()> live) {
+  const auto generation = update.generation;
+  return adopt(update, [this, generation, live = std::move(live)](bool changed) {
+    live_ = true;
+    counters_.generation = generation;
+    ++counters_.updates_applied;
+    if (state_ && changed) state_->schedule();
+    live();
+  });
+}
+
+/// `done` is called on the control thread, and told whether anything is different now.
+std::vector<Refusal> TableService::adopt(const table::Update& update,
+                                         std::function<void(bool)> done) {
+  auto change = holder_.apply(update);
+  for (const auto& name : change.delta->removed_backends) resolver_.forget(name);
+  for (auto& backend : change.delta->backends) backend = resolver_.follow(std::move(backend));
+  for (const auto& refusal : change.refusals) {
+    util::log::warning("{} refused: {}", table::to_string(refusal.key), refusal.reason);
+  }
+  counters_.resources = holder_.counts();
+  counters_.resources_refused += change.refusals.size();
+  // The workers may end after this object, but not after the io_context.
+  adopt_(std::move(change.delta), [&io = io_, changed = change.changed, done = std::move(done)] {
+    asio::post(io, [changed, done] { done(changed); });
+  });
+  return std::move(change.refusals);
+}
+
+void TableService::publish(std::shared_ptr<const table::Backend> backend) {
+  auto delta = std::make_shared<proxy::Delta>();
+  delta->backends.push_back(std::move(backend));
+  adopt_(std::move(delta), [] {});
+}
+
+}  // namespace weir::proxy_control

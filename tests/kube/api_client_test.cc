@@ -1,0 +1,226 @@
+#include "kube/api_client.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/scripted_api_server.h"
+#include "support/temp_folder.h"
+#include "support/test_ca.h"
+
+namespace weir::kube {
+namespace {
+
+using support::ScriptedApiServer;
+using ::testing::HasSubstr;
+
+const char* const kPath = "/api/v1/configmaps";
+
+std::shared_ptr<Credentials> credentials(ClusterAccess access) {
+  auto opened = Credentials::open(std::move(access));
+  EXPECT_TRUE(opened) << opened.error().detail;
+  return opened ? *opened : nullptr;
+}
+
+std::shared_ptr<Credentials> credentials_for(const std::string& url) {
+  ClusterAccess access;
+  access.server = url;
+  return credentials(std::move(access));
+}
+
+ApiReply get(ApiClient& client, std::string* body = nullptr) {
+  return client.get(kPath, [&](std::string_view piece) {
+    if (body != nullptr) *body += piece;
+    return true;
+  });
+}
+
+TEST(ApiClient, GetsAndPosts) {
+  ScriptedApiServer server;
+  ClusterAccess access;
+  access.server = server.url() + "/prefix/";
+  access.token = "t";
+  ApiClient client(credentials(std::move(access)), {});
+  std::string body;
+  EXPECT_EQ(get(client, &body).status, ApiStatus::Ok);
+  EXPECT_THAT(body, HasSubstr("ConfigMapList"));
+  EXPECT_EQ(client.post("/apis/events.k8s.io/v1/events", "{}").status, ApiStatus::Ok);
+
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].path, std::string("/prefix") + kPath);
+  EXPECT_EQ(requests[0].headers.at("Authorization"), "Bearer t");
+  EXPECT_THAT(requests[0].headers.at("User-Agent"), ::testing::StartsWith("weir-controller/"));
+  EXPECT_EQ(requests[1].body, "{}");
+  EXPECT_EQ(requests[1].headers.at("Content-Type"), "application/json");
+}
+
+TEST(ApiClient, MapsWhatTheServerSays) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  const struct {
+    int status;
+    ApiStatus meaning;
+  } cases[] = {{400, ApiStatus::Refused},    {403, ApiStatus::Forbidden},
+               {404, ApiStatus::NotFound},   {409, ApiStatus::Conflict},
+               {410, ApiStatus::Expired},    {422, ApiStatus::Refused},
+               {429, ApiStatus::Overloaded}, {500, ApiStatus::Overloaded},
+               {503, ApiStatus::Overloaded}, {302, ApiStatus::Refused}};
+  for (const auto& c : cases) {
+    server.answer_next("list", {c.status, R"({"kind":"Status","message":"why\nnot"})", {}});
+    std::string body;
+    const auto reply = get(client, &body);
+    EXPECT_EQ(reply.status, c.meaning) << c.status;
+    EXPECT_EQ(reply.http_status, c.status);
+    EXPECT_EQ(reply.detail, "HTTP " + std::to_string(c.status) + ": why not");
+    EXPECT_EQ(body, "");
+  }
+}
+
+TEST(ApiClient, ReadsRetryAfter) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  const std::pair<const char*, std::optional<std::chrono::seconds>> cases[] = {
+      {"7", std::chrono::seconds(7)},
+      {"99999999", std::chrono::seconds(300)},
+      {"-1", std::nullopt},
+      {"soon", std::nullopt}};
+  for (const auto& [text, seconds] : cases) {
+    server.answer_next("list", {429, "busy", {{"Retry-After", text}}});
+    EXPECT_EQ(get(client).retry_after, seconds) << text;
+  }
+}
+
+TEST(ApiClient, ReadsTheTokenAgainAfter401) {
+  support::TempFolder folder;
+  folder.write("token", "old");
+  ScriptedApiServer server;
+  ClusterAccess access;
+  access.server = server.url();
+  access.token_file = folder.path("token");
+  ApiClient client(credentials(std::move(access)), {});
+  EXPECT_EQ(get(client).status, ApiStatus::Ok);
+  server.require_token("new");
+  EXPECT_EQ(get(client).status, ApiStatus::Unauthorized);
+  EXPECT_EQ(server.requests().size(), 3u);
+  folder.write("token", "new");
+  EXPECT_EQ(get(client).status, ApiStatus::Ok);
+}
+
+class ApiClientTlsTest : public ::testing::Test {
+ protected:
+  ApiReply ask(const support::PemPair& server_certificate, ClusterAccess access) {
+    ScriptedApiServer server(server_certificate);
+    access.server = server.url();
+    ApiClient client(credentials(std::move(access)), {});
+    return get(client);
+  }
+  ClusterAccess trusting(const support::TestCa& ca) {
+    ClusterAccess access;
+    access.ca.data = ca.certificate();
+    return access;
+  }
+
+  support::TestCa ca_;
+  support::TestCa other_ca_;
+};
+
+TEST_F(ApiClientTlsTest, VerifiesTheServer) {
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.1"), trusting(ca_)).status, ApiStatus::Ok);
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.1"), trusting(other_ca_)).status, ApiStatus::Unreachable);
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.1"), ClusterAccess()).status, ApiStatus::Unreachable);
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.2"), trusting(ca_)).status, ApiStatus::Unreachable);
+  EXPECT_EQ(ask(ca_.issue(""), trusting(ca_)).status, ApiStatus::Unreachable);
+}
+
+TEST_F(ApiClientTlsTest, VerifiesAnotherNameIfToldSo) {
+  auto access = trusting(ca_);
+  access.tls_server_name = "kubernetes";
+  EXPECT_EQ(ask(ca_.issue("DNS:kubernetes"), access).status, ApiStatus::Ok);
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.1"), access).status, ApiStatus::Unreachable);
+}
+
+TEST_F(ApiClientTlsTest, SkipsVerificationOnlyIfToldSo) {
+  ClusterAccess access;
+  access.insecure_skip_tls_verify = true;
+  EXPECT_EQ(ask(other_ca_.issue("DNS:elsewhere"), access).status, ApiStatus::Ok);
+}
+
+TEST_F(ApiClientTlsTest, TakesAClientCertificate) {
+  auto access = trusting(ca_);
+  const auto pair = ca_.issue("DNS:client");
+  access.client_certificate.data = pair.certificate;
+  access.client_key.data = pair.key;
+  EXPECT_EQ(ask(ca_.issue("IP:127.0.0.1"), access).status, ApiStatus::Ok);
+  access.client_key.data = other_ca_.issue("DNS:other").key;
+  EXPECT_THAT(ask(ca_.issue("IP:127.0.0.1"), access).detail, HasSubstr("client key"));
+  access.client_certificate.data = "nonsense";
+  EXPECT_THAT(ask(ca_.issue("IP:127.0.0.1"), access).detail, HasSubstr("client certificate"));
+}
+
+TEST(ApiClient, SaysThatNobodyIsThere) {
+  ScriptedApiServer server;
+  const auto url = server.url();
+  server.go_away();
+  ApiClient client(credentials_for(url), {});
+  EXPECT_EQ(get(client).status, ApiStatus::Unreachable);
+  server.come_back();
+  EXPECT_EQ(get(client).status, ApiStatus::Ok);
+}
+
+TEST(ApiClient, StopEndsAWatch) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  auto reply = std::async(std::launch::async, [&] {
+    return client.get(
+        std::string(kPath) + "?watch=1&resourceVersion=v1", [](std::string_view) { return true; },
+        std::chrono::hours(1));
+  });
+  server.wait_requests("watch", 1);
+  client.stop();
+  EXPECT_EQ(reply.get().status, ApiStatus::Stopped);
+  EXPECT_EQ(get(client).status, ApiStatus::Stopped);
+}
+
+TEST(ApiClient, StopEndsAWaitForAnAnswer) {
+  // A server that accepts and never says a word.
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  for (const char* scheme : {"http", "https"}) {
+    ApiClient client(credentials_for(std::string(scheme) +
+                                     "://127.0.0.1:" + std::to_string(ntohs(address.sin_port))),
+                     {std::chrono::hours(1), std::chrono::hours(1), std::chrono::hours(1)});
+    auto reply = std::async(std::launch::async, [&] { return get(client); });
+    const int accepted = ::accept(listener, nullptr, nullptr);
+    client.stop();
+    EXPECT_EQ(reply.get().status, ApiStatus::Stopped);
+    ::close(accepted);
+  }
+  ::close(listener);
+}
+
+TEST(ApiClient, AStopBeforeTheRequestHolds) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  client.stop();
+  EXPECT_EQ(get(client).status, ApiStatus::Stopped);
+  EXPECT_EQ(server.requests().size(), 0u);
+}
+
+TEST(ApiClient, EncodesQueries) {
+  EXPECT_EQ(encode_query("a-Z_0.~ !=/&"), "a-Z_0.~%20%21%3D%2F%26");
+}
+
+}  // namespace
+}  // namespace weir::kube

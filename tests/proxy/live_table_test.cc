@@ -1,0 +1,136 @@
+#include "proxy/live_table.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+namespace weir::proxy {
+namespace {
+
+using Kind = table::PathMatch::Kind;
+
+table::Route route(std::string path, std::string name, Kind kind = Kind::Prefix) {
+  table::Route route;
+  route.match = {kind, std::move(path)};
+  route.origin = std::move(name);
+  return route;
+}
+
+std::shared_ptr<const table::Host> host(std::string name, std::vector<table::Route> routes) {
+  auto host = std::make_shared<table::Host>();
+  host->name = std::move(name);
+  host->routes = std::move(routes);
+  return host;
+}
+
+class LiveTableTest : public testing::Test {
+ protected:
+  std::string route_for(std::string_view name, std::string_view path) const {
+    const auto* found = table_.find_host(name);
+    if (found == nullptr) return "no host";
+    const auto* route = LiveTable::find_route(*found, path);
+    return route == nullptr ? "no route" : route->origin;
+  }
+
+  EventLoop loop_;
+  EndpointMap endpoints_{loop_};
+  LiveTable table_{endpoints_};
+};
+
+TEST_F(LiveTableTest, ExactHostThenOneLabelWildcardThenCatchAll) {
+  Delta delta;
+  delta.hosts = {host("eu.shop.example", {route("/cart", "exact")}),
+                 host("*.shop.example", {route("/", "wildcard")}), host("", {route("/", "any")})};
+  table_.adopt(delta);
+
+  EXPECT_EQ(route_for("eu.shop.example", "/cart"), "exact");
+  EXPECT_EQ(route_for("eu.shop.example", "/help"), "no route") << "no second try at the wildcard";
+  EXPECT_EQ(route_for("us.shop.example", "/help"), "wildcard");
+  EXPECT_EQ(route_for("a.b.shop.example", "/"), "any") << "one label only";
+  EXPECT_EQ(route_for("shop.example", "/"), "any");
+  EXPECT_EQ(route_for("", "/"), "any");
+}
+
+TEST_F(LiveTableTest, PrefixTakesWholeSegments) {
+  Delta delta;
+  delta.hosts = {host("a", {route("/foo/bar", "long"), route("/foo", "exact", Kind::Exact),
+                            route("/foo", "short"), route("/dir/", "dir")})};
+  table_.adopt(delta);
+
+  EXPECT_EQ(route_for("a", "/foo"), "exact");
+  EXPECT_EQ(route_for("a", "/foo/"), "short");
+  EXPECT_EQ(route_for("a", "/foo/bar/x"), "long");
+  EXPECT_EQ(route_for("a", "/foo/barx"), "short");
+  EXPECT_EQ(route_for("a", "/foobar"), "no route");
+  EXPECT_EQ(route_for("a", "/dir"), "dir");
+  EXPECT_EQ(route_for("a", "/dir/x"), "dir");
+  EXPECT_EQ(route_for("b", "/"), "no host");
+}
+
+TEST_F(LiveTableTest, ADeltaChangesOnlyWhatItNames) {
+  Delta first;
+  first.hosts = {host("a", {route("/", "a1")}), host("b", {route("/", "b1")})};
+  table_.adopt(first);
+  Delta second;
+  second.hosts = {host("a", {route("/", "a2")})};
+  second.removed_hosts = {"c"};
+  table_.adopt(second);
+  EXPECT_EQ(route_for("a", "/"), "a2");
+  EXPECT_EQ(route_for("b", "/"), "b1");
+
+  Delta third;
+  third.removed_hosts = {"b"};
+  table_.adopt(third);
+  EXPECT_EQ(route_for("b", "/"), "no host");
+}
+
+std::shared_ptr<const table::Backend> backend(std::vector<table::Endpoint> endpoints) {
+  auto backend = std::make_shared<table::Backend>();
+  backend->name = "ns/app:80";
+  backend->endpoints = std::move(endpoints);
+  return backend;
+}
+
+table::Endpoint endpoint(std::string id, std::uint16_t port,
+                         table::Endpoint::State state = table::Endpoint::State::Ready) {
+  return {std::move(id), "127.0.0.1", port, state, ""};
+}
+
+TEST_F(LiveTableTest, AnEndpointKeepsItsLoadOverGenerations) {
+  Delta first;
+  first.backends = {backend({endpoint("x", 1), endpoint("y", 2)})};
+  table_.adopt(first);
+  std::uint64_t random = 7;
+  auto held = table_.find_backend("ns/app:80")->pick({}, random);
+  held->load = 100;
+  const auto other = held->id() == "x" ? "y" : "x";
+
+  Delta second;
+  second.backends = {backend({endpoint("x", 1), endpoint("y", 2), endpoint("z", 3)})};
+  table_.adopt(second);
+
+  const auto now = table_.find_backend("ns/app:80");
+  std::set<std::string> seen;
+  for (int i = 0; i < 200; ++i) seen.insert(now->pick({}, random)->id());
+  EXPECT_TRUE(seen.count(other));
+  EXPECT_TRUE(seen.count("z"));
+  EXPECT_EQ(now->pick({now->pick({}, random)}, random) == nullptr, false);
+}
+
+TEST_F(LiveTableTest, DrainingEndpointsAreTheLastChoice) {
+  Delta delta;
+  delta.backends = {
+      backend({endpoint("old", 1, table::Endpoint::State::Draining), endpoint("new", 2)})};
+  table_.adopt(delta);
+  const auto app = table_.find_backend("ns/app:80");
+  std::uint64_t random = 7;
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(app->pick({}, random)->id(), "new");
+  const auto fresh = app->pick({}, random);
+  const auto last = app->pick({fresh}, random);
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(last->id(), "old");
+  EXPECT_EQ(app->pick({fresh, last}, random), nullptr) << "each is tried once";
+}
+
+}  // namespace
+}  // namespace weir::proxy

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "proxy/data_plane.h"
+#include "support/socket.h"
+
+namespace weir::proxy {
+
+/// A data plane on loopback ports, with a table that tests write by hand.
+class ProxyTest : public testing::Test {
+ protected:
+  void start(Options options = {}) {
+    options.http = {{"127.0.0.1", 0}};
+    options.https = {{"127.0.0.1", 0}};
+    if (options.threads == 0) options.threads = 1;
+    auto plane = DataPlane::start(options);
+    ASSERT_TRUE(plane) << plane.error().detail;
+    plane_ = std::move(*plane);
+    http_port_ = plane_->http().front().port;
+    https_port_ = plane_->https().front().port;
+  }
+
+  void adopt(Delta delta) {
+    std::promise<void> done;
+    plane_->adopt(std::make_shared<const Delta>(std::move(delta)), [&] { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  static std::shared_ptr<const table::Backend> backend(std::string name,
+                                                       const std::vector<std::uint16_t>& ports) {
+    auto made = std::make_shared<table::Backend>();
+    made->name = std::move(name);
+    for (const auto port : ports) {
+      made->endpoints.push_back({"127.0.0.1:" + std::to_string(port), "127.0.0.1", port,
+                                 table::Endpoint::State::Ready, ""});
+    }
+    return made;
+  }
+
+  static std::shared_ptr<const table::Host> host(std::string name, std::string backend,
+                                                 bool https_only = false) {
+    auto made = std::make_shared<table::Host>();
+    made->name = std::move(name);
+    table::Route route;
+    route.origin = "default/test";
+    route.https_only = https_only;
+    if (!backend.empty()) route.backends = {{std::move(backend), 1}};
+    made->routes = {route};
+    return made;
+  }
+
+  /// Every host leads to these ports.
+  void serve(const std::vector<std::uint16_t>& ports) {
+    Delta delta;
+    delta.backends = {backend("app", ports)};
+    delta.hosts = {host("", "app")};
+    adopt(std::move(delta));
+  }
+
+  test::Socket connect() const { return test::Socket::connect(http_port_); }
+  test::Socket connect_tls(const std::string& name = "") const {
+    return test::Socket::connect_tls(https_port_, name);
+  }
+  /// One request on a connection of its own.
+  test::Response get(const std::string& path = "/", const std::string& host = "a.example") const {
+    auto socket = connect();
+    socket.send("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return test::receive_response(socket);
+  }
+
+  template <class F>
+  std::uint64_t sum(F cell) const {
+    std::uint64_t total = 0;
+    for (const auto* counters : plane_->counters()) total += cell(*counters).read();
+    return total;
+  }
+  std::uint64_t answers(AnswerReason reason) const {
+    return sum([&](const Counters& c) -> const Cell& {
+      return c.answers[static_cast<std::size_t>(reason)];
+    });
+  }
+  std::uint64_t tunnels_ended(TunnelEnd end) const {
+    return sum([&](const Counters& c) -> const Cell& {
+      return c.tunnels_ended[static_cast<std::size_t>(end)];
+    });
+  }
+
+  std::unique_ptr<DataPlane> plane_;
+  std::uint16_t http_port_ = 0;
+  std::uint16_t https_port_ = 0;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,84 @@
+#include "support/test_ca.h"
+
+#include <memory>
+#include <stdexcept>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+namespace weir::support {
+
+namespace {
+
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+
+void must(bool good) {
+  if (!good) throw std::runtime_error("OpenSSL refused a test certificate");
+}
+
+std::string text_of(BIO* bio) {
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(bio, &data);
+  return std::string(data, static_cast<std::size_t>(size));
+}
+
+void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+  std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
+      X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), X509_EXTENSION_free);
+  must(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1);
+}
+
+/// Signed by `issuer`, or by itself if that is nullptr.
+PemPair make(const char* name, const PemPair* issuer, const std::string& names) {
+  const Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  Certificate certificate(X509_new(), X509_free);
+  must(key != nullptr && certificate != nullptr);
+  Certificate issuer_certificate(nullptr, X509_free);
+  Key issuer_key(nullptr, EVP_PKEY_free);
+  if (issuer != nullptr) {
+    const Bio certificate_bio(BIO_new_mem_buf(issuer->certificate.data(), -1), BIO_free);
+    issuer_certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, nullptr, nullptr));
+    const Bio key_bio(BIO_new_mem_buf(issuer->key.data(), -1), BIO_free);
+    issuer_key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+  }
+  X509* const by = issuer == nullptr ? certificate.get() : issuer_certificate.get();
+
+  std::uint32_t serial = 0;
+  must(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof(serial)) == 1);
+  X509_set_version(certificate.get(), X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial >> 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86400);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  X509_set_issuer_name(certificate.get(), X509_get_subject_name(by));
+  X509_set_pubkey(certificate.get(), key.get());
+  add_extension(certificate.get(), by, NID_basic_constraints,
+                issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
+  if (!names.empty()) add_extension(certificate.get(), by, NID_subject_alt_name, names);
+  must(X509_sign(certificate.get(), issuer == nullptr ? key.get() : issuer_key.get(),
+                 EVP_sha256()) > 0);
+
+  const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+  must(PEM_write_bio_X509(out.get(), certificate.get()) == 1);
+  const Bio key_out(BIO_new(BIO_s_mem()), BIO_free);
+  must(PEM_write_bio_PrivateKey(key_out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
+       1);
+  return {text_of(out.get()), text_of(key_out.get())};
+}
+
+}  // namespace
+
+TestCa::TestCa() : pair_(make("test CA", nullptr, "")) {}
+
+PemPair TestCa::issue(const std::string& names) const {
+  return make("test", &pair_, names);
+}
+
+}  // namespace weir::support

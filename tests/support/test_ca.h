@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+namespace weir::support {
+
+/// A certificate with its key, as PEM.
+struct PemPair {
+  std::string certificate;
+  std::string key;
+};
+
+/// A certificate authority of the test's own (EC P-256, valid from an hour ago for a day).
+class TestCa {
+ public:
+  TestCa();
+  const std::string& certificate() const { return pair_.certificate; }
+  /// `names` as OpenSSL writes subject alternative names: "IP:127.0.0.1,DNS:kubernetes".
+  PemPair issue(const std::string& names) const;
+
+ private:
+  PemPair pair_;
+};
+
+}  // namespace weir::support
