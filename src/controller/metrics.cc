@@ -66,6 +66,10 @@ struct Metrics::Impl {
           .Add({});
   prometheus::Counter& updates =
       counter(registry, "weir_controller_updates_sent_total", "Updates sent to proxies").Add({});
+  prometheus::Counter& resources_sent =
+      counter(registry, "weir_controller_resources_sent_total",
+              "Resources that updates to proxies brought or removed")
+          .Add({});
   prometheus::Counter& acks = counter(registry, "weir_controller_updates_acknowledged_total",
                                       "Updates that proxies run on every worker")
                                   .Add({});
@@ -120,7 +124,10 @@ void Metrics::translation_took(std::chrono::nanoseconds time) {
 void Metrics::proxy_connected() { impl_->proxies.Increment(); }
 void Metrics::proxy_disconnected() { impl_->proxies.Decrement(); }
 void Metrics::peer_refused() { impl_->refused_peers.Increment(); }
-void Metrics::update_sent() { impl_->updates.Increment(); }
+void Metrics::update_sent(std::size_t resources) {
+  impl_->updates.Increment();
+  impl_->resources_sent.Increment(static_cast<double>(resources));
+}
 void Metrics::ack_received() { impl_->acks.Increment(); }
 void Metrics::nack_received() { impl_->nacks.Increment(); }
 

@@ -110,7 +110,7 @@ TEST_F(Folder, TextThatIsNotUtf8IsRefused) {
 
 TEST_F(Folder, AnObjectOfOneAndAHalfMegabytesIsTaken) {
   std::string large = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n  text: ";
-  large += std::string(1'500'000, 'x') + "\n";
+  large.append(1'500'000, 'x').append("\n");
   folder_.replace("large.yaml", large);
   folder_.replace("after.yaml", manifest::ingress("after", "after.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("after.example") == 200; }));
