@@ -34,7 +34,7 @@ class TempFolder {
     write(name + ".new~", text);
     std::filesystem::rename(path(name + ".new~"), path(name));
   }
-  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
+  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }  ///< if it is there
 
  private:
   std::string path_;
