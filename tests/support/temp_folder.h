@@ -34,7 +34,8 @@ class TempFolder {
     write(name + ".new~", text);
     std::filesystem::rename(path(name + ".new~"), path(name));
   }
-  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }  ///< if it is there
+  /// If it is there.
+  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
 
  private:
   std::string path_;
