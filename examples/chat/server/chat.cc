@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,7 +76,7 @@ void prepare(Socket& socket, beast::role_type role) {
 /// Serves one HTTP connection, and the WebSocket that it may turn into.
 class Replica {
  public:
-  Replica(Room& room, Endpoint address) : room_(room) {
+  Replica(Room& room, const Endpoint& address) : room_(room) {
     std::ostringstream hello;
     hello << R"({"replica":")" << address << R"("})";
     hello_ = std::make_shared<const std::string>(hello.str());

@@ -28,7 +28,7 @@ namespace {
 constexpr int kMaxConnections = 4096;
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
-tcp::acceptor listen(asio::io_context& io, Endpoint address) {
+tcp::acceptor listen(asio::io_context& io, const Endpoint& address) {
   tcp::acceptor acceptor(io);
   boost::system::error_code error;
   acceptor.open(address.protocol(), error);
@@ -80,7 +80,7 @@ Endpoint parse_endpoint(const std::string& text) {
   return {ip, static_cast<std::uint16_t>(port)};
 }
 
-void serve_until_signal(asio::io_context& io, Endpoint address, const Serve& serve,
+void serve_until_signal(asio::io_context& io, const Endpoint& address, const Serve& serve,
                         const std::function<void()>& stop) {
   auto acceptor = listen(io, address);
   asio::co_spawn(io, accept_all(acceptor, serve), asio::detached);

@@ -22,7 +22,7 @@ using Serve = std::function<boost::asio::awaitable<void>(boost::beast::tcp_strea
 /// Listens on `address`, prints that it does, and serves each connection until SIGTERM or SIGINT.
 /// Then it accepts no more, calls `stop`, and gives what is left a second. Throws
 /// std::runtime_error if it cannot listen.
-void serve_until_signal(boost::asio::io_context& io, Endpoint address, const Serve& serve,
+void serve_until_signal(boost::asio::io_context& io, const Endpoint& address, const Serve& serve,
                         const std::function<void()>& stop);
 
 }  // namespace example

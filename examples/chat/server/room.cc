@@ -9,8 +9,8 @@ namespace example {
 
 namespace asio = boost::asio;
 
-Outbox::Outbox(asio::any_io_executor executor)
-    : news_(std::move(executor), asio::steady_timer::time_point::max()) {}
+Outbox::Outbox(const asio::any_io_executor& executor)
+    : news_(executor, asio::steady_timer::time_point::max()) {}
 
 bool Outbox::push(Message message) {
   if (closed_ || messages_.size() == kMaxMessages) return false;

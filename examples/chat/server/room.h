@@ -21,7 +21,7 @@ class Outbox {
  public:
   static constexpr std::size_t kMaxMessages = 256;
 
-  explicit Outbox(boost::asio::any_io_executor executor);
+  explicit Outbox(const boost::asio::any_io_executor& executor);
 
   /// False, and nothing is kept, if the other side is kMaxMessages behind.
   bool push(Message message);
