@@ -35,6 +35,9 @@ class Metrics {
   /// `reason` is one of a closed list (push_session.cc).
   void frame_refused(std::string_view reason);
 
+  void event_written();
+  void event_dropped();
+
   /// Text exposition format 0.0.4.
   std::string text() const;
 
