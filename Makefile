@@ -1,0 +1,86 @@
+# The commands that people type. `make` lists them; CMakePresets.json and tools/ hold what they do.
+
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+CMAKE_FLAGS ?=
+
+# One compiler takes up to 1.3 GB: no more of them than cores, nor than fit in memory.
+JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000); \
+	print (fit < 1 ? 1 : fit < cores ? fit : cores)}' /proc/meminfo)
+
+PROGRAMS := weir-controller weir-proxy weirctl
+EXAMPLES := weir_chat_server weir_echo_server
+KUBE = KUBEBUILDER_ASSETS=$$(tools/kube-assets)
+CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=error --preset
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: release-tree ## optimised weir-controller, weir-proxy and weirctl, in build/bin
+	@cmake --build --preset release -j $(JOBS) --target $(PROGRAMS:%=bin/%)
+	@mkdir -p build/bin && ln -sfn $(PROGRAMS:%=../release/bin/%) build/bin
+
+.PHONY: run
+run: build ## a chat behind weir on https://localhost:8443; Ctrl-C ends it
+	@cmake --build --preset release -j $(JOBS) --target $(EXAMPLES:%=examples/%)
+	@exec examples/chat/run
+
+.PHONY: test
+test: release-tree ## unit, integration, cluster and browser tests
+	@tools/install-packages build test
+	@tools/kube-assets >/dev/null
+	@cmake --build --preset release -j $(JOBS)
+	@$(CTEST) release
+
+.PHONY: check
+check: test ## all that CI runs: the tests, then format and lint
+	@tools/install-packages lint
+	@tools/format --check
+	@tools/lint
+
+.PHONY: asan
+asan: ## the tests under AddressSanitizer and UBSan
+	@tools/install-packages build test
+	@cmake --preset asan $(CMAKE_FLAGS)
+	@cmake --build --preset asan -j $(JOBS)
+	@$(CTEST) asan
+
+.PHONY: tsan
+tsan: ## the tests under ThreadSanitizer
+	@tools/install-packages build test
+	@cmake --preset tsan $(CMAKE_FLAGS)
+	@cmake --build --preset tsan -j $(JOBS)
+	@$(CTEST) tsan
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (60)
+	@tools/install-packages build fuzz
+	@cmake --preset fuzz $(CMAKE_FLAGS)
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tools/fuzz $(FUZZ_SECONDS)
+
+.PHONY: format
+format: ## lay out all C++ files with clang-format
+	@tools/install-packages lint
+	@tools/format
+
+.PHONY: lint
+lint: ## clang-tidy and shellcheck on what changed since they last passed
+	@tools/install-packages build lint
+	@tools/lint
+
+.PHONY: install
+install: build ## programs, man pages and completion, to PREFIX (/usr/local)
+	@tools/install-tree "$(DESTDIR)$(PREFIX)"
+
+.PHONY: clean
+clean: ## remove build/
+	@rm -rf build
+
+.PHONY: release-tree
+release-tree:
+	@tools/install-packages build
+	@cmake --preset release $(CMAKE_FLAGS)
