@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/websocket_peer.h"
 #include "support/temp_folder.h"
+#include "support/websocket_peer.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -19,9 +19,9 @@ class Tunnels : public testing::Test {
  protected:
   Tunnels() : app_(echo), other_(echo) {
     folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
-                                  manifest::ingress("app", "app.example", "app"));
+                                    manifest::ingress("app", "app.example", "app"));
     folder_.replace("secure.yaml",
-                  manifest::ingress("secure", "secure.example", "app", "secure-tls"));
+                    manifest::ingress("secure", "secure.example", "app", "secure-tls"));
     folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
     source_ = "dir:" + folder_.path();
     socket_ = runtime_.path("weir.sock");
@@ -56,7 +56,7 @@ class Tunnels : public testing::Test {
       case 0:
         if (i % 2 == 0) {
           folder_.replace("other-" + id + ".yaml",
-                        manifest::ingress("other-" + id, "other-" + id + ".example", "other"));
+                          manifest::ingress("other-" + id, "other-" + id + ".example", "other"));
         } else {
           folder_.remove("other-" + id + ".yaml");
         }
