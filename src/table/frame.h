@@ -13,10 +13,10 @@
 
 /// What travels on the control socket, byte by byte in docs/control-socket.md.
 ///
-///   proxy      → Hello (what it holds)                         once per connection, in parts
-///   controller → Update (generation, upserts, removes)         in parts; the last one makes it
-///   live proxy      → Nack (generation, resource, reason)           for each resource it cannot
-///   take proxy      → Ack (generation)                              when every worker runs it
+///   proxy      → Hello (what it holds)                   once per connection, in parts
+///   controller → Update (generation, upserts, removes)   in parts; the last makes it live
+///   proxy      → Nack (generation, resource, reason)     for each that it cannot take
+///   proxy      → Ack (generation)                        when every worker runs it
 ///
 /// The controller sends the next Update only after the Ack of the one before.
 namespace weir::table {
