@@ -228,15 +228,26 @@ void Flags::number(const std::string& flag, std::uint64_t& value, std::uint64_t 
       });
 }
 
-void Flags::size(const std::string& flag, std::uint64_t& value, const std::string& help) {
-  impl_->add_value(flag, "BYTES", help, std::to_string(value), value,
-                   [](const std::string& given) { return parse_size(given); });
+void Flags::size(const std::string& flag, std::uint64_t& value, const std::string& help,
+                 std::uint64_t min, std::uint64_t max) {
+  impl_->add_value(
+      flag, "BYTES", help, std::to_string(value), value,
+      [min, max](const std::string& given) -> util::Result<std::uint64_t> {
+        auto size = parse_size(given);
+        if (!size || (*size >= min && *size <= max)) return size;
+        return util::malformed(fmt::format("\"{}\" is outside of {} to {} bytes", given, min, max));
+      });
 }
 
 void Flags::duration(const std::string& flag, std::chrono::milliseconds& value,
-                     const std::string& help) {
-  impl_->add_value(flag, "DURATION", help, to_string(value), value,
-                   [](const std::string& given) { return parse_duration(given); });
+                     const std::string& help, std::chrono::milliseconds min) {
+  impl_->add_value(
+      flag, "DURATION", help, to_string(value), value,
+      [min](const std::string& given) -> util::Result<std::chrono::milliseconds> {
+        auto duration = parse_duration(given);
+        if (!duration || *duration >= min) return duration;
+        return util::malformed(fmt::format("\"{}\" is less than {}", given, to_string(min)));
+      });
 }
 
 void Flags::address(const std::string& flag, std::optional<Address>& value,
@@ -260,17 +271,17 @@ void Flags::addresses(const std::string& flag, std::vector<Address>& values,
 }
 
 void Flags::log_level(util::log::Level& value) {
-  static const std::vector<std::string> kNames = {"debug", "info", "warning", "error"};
-  impl_->add_value("--log-level", "TEXT",
-                   "Least important lines to write: debug, info, warning, error",
-                   kNames[static_cast<std::size_t>(value)], value,
-                   [](const std::string& given) -> util::Result<util::log::Level> {
-                     for (std::size_t i = 0; i < kNames.size(); ++i) {
-                       if (given == kNames[i]) return static_cast<util::log::Level>(i);
-                     }
-                     return util::malformed(
-                         fmt::format("\"{}\" is not one of {}", given, fmt::join(kNames, ", ")));
-                   });
+  impl_->add_value(
+      "--log-level", "TEXT", "Least important lines to write: debug, info, warning, error",
+      util::log::name(value), value,
+      [](const std::string& given) -> util::Result<util::log::Level> {
+        using util::log::Level;
+        for (const auto level : {Level::Debug, Level::Info, Level::Warning, Level::Error}) {
+          if (given == util::log::name(level)) return level;
+        }
+        return util::malformed(
+            fmt::format("\"{}\" is not one of debug, info, warning, error", given));
+      });
 }
 
 std::optional<int> Flags::parse(int argc, const char* const* argv) {

@@ -56,8 +56,10 @@ class Flags {
   void toggle(const std::string& flag, bool& value, const std::string& help);
   void number(const std::string& flag, std::uint64_t& value, std::uint64_t min, std::uint64_t max,
               const std::string& help);
-  void size(const std::string& flag, std::uint64_t& value, const std::string& help);
-  void duration(const std::string& flag, std::chrono::milliseconds& value, const std::string& help);
+  void size(const std::string& flag, std::uint64_t& value, const std::string& help,
+            std::uint64_t min = 0, std::uint64_t max = UINT64_MAX);
+  void duration(const std::string& flag, std::chrono::milliseconds& value, const std::string& help,
+                std::chrono::milliseconds min = {});
   void address(const std::string& flag, std::optional<Address>& value, const std::string& help);
   void addresses(const std::string& flag, std::vector<Address>& values, const std::string& help);
   /// "debug", "info", "warning", "error".

@@ -69,7 +69,9 @@ std::string date_now() {
 
 }  // namespace
 
-int status_of(AnswerReason reason) { return wording_of(reason).status; }
+int status_of(AnswerReason reason) {
+  return wording_of(reason).status;
+}
 
 std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
   const auto [status, phrase, sentence] = wording_of(reason);
@@ -90,9 +92,9 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     type = "text/plain; charset=utf-8";
     body = fmt::format("{} {}: {}\n", status, phrase, sentence);
   }
-  std::string text = fmt::format(
-      "HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", status, phrase,
-      date_now(), type, body.size());
+  std::string text =
+      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
+                  status, phrase, date_now(), type, body.size());
   if (!request.location.empty()) {
     text += "Location: ";
     text += request.location;

@@ -5,12 +5,12 @@
 
 namespace weir::proxy {
 
-/// Follows the chunked coding (RFC 9112 §7.1) of one body as its bytes come, strictly: sizes are plain
-/// hex digits, lines end in CRLF, extensions and trailers are bounded and hold no control byte, and
-/// trailers name no framing or routing field.
+/// Follows the chunked coding (RFC 9112 §7.1) of one body as its bytes come, strictly: sizes are
+/// plain hex digits, lines end in CRLF, extensions and trailers are bounded and hold no control
+/// byte, and trailers name no framing or routing field.
 class ChunkDecoder {
  public:
-  static constexpr std::size_t kMaxExtension = 256;     ///< bytes a chunk
+  static constexpr std::size_t kMaxExtension = 256;      ///< bytes a chunk
   static constexpr std::size_t kMaxTrailers = 8 * 1024;  ///< bytes a body
 
   struct Step {
@@ -25,13 +25,13 @@ class ChunkDecoder {
 
  private:
   enum class State : std::uint8_t {
-    Size,         // first digit
-    SizeMore,     // further digits, or what follows them
-    Extension,    // up to CR
-    SizeLf,       // the LF after size and extension
-    Data,         // `left_` bytes
-    DataCr,       // the CR after them
-    DataLf,       //
+    Size,          // first digit
+    SizeMore,      // further digits, or what follows them
+    Extension,     // up to CR
+    SizeLf,        // the LF after size and extension
+    Data,          // `left_` bytes
+    DataCr,        // the CR after them
+    DataLf,        //
     TrailerStart,  // first byte of a trailer line, or the CR of the empty line
     TrailerName,
     TrailerValue,

@@ -73,7 +73,9 @@ void ClientConnection::stop_accepting() {
   if (!serving_) delete this;
 }
 
-void ClientConnection::park(std::chrono::milliseconds timeout) { start_timer(timeout); }
+void ClientConnection::park(std::chrono::milliseconds timeout) {
+  start_timer(timeout);
+}
 
 void ClientConnection::on_idle(Wake wake) {
   if (serving_) return;  // an event for a coroutine that does not wait for one

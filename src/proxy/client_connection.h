@@ -15,8 +15,8 @@ namespace weir::proxy {
 
 /// A client's connection, from accept until it closes or becomes a tunnel.
 ///
-/// Between two requests it is parked: no coroutine, no buffer. Bytes that arrive start `serve`, which
-/// takes one request after the other until none is left. It owns itself.
+/// Between two requests it is parked: no coroutine, no buffer. Bytes that arrive start `serve`,
+/// which takes one request after the other until none is left. It owns itself.
 class ClientConnection final : public Fiber, public OpenConnection {
  public:
   /// `fd` is non-blocking; `ssl` is not nullptr on a TLS listener. Both are taken over.

@@ -24,22 +24,22 @@ class Cell {
 
 /// Why weir answered a request itself. Closed list; `reason_name` gives the label.
 enum class AnswerReason : std::uint8_t {
-  HttpsRedirect,        // 308
-  BadRequest,           // 400: the head or the framing is wrong
-  NoRoute,              // 404
-  HeadTimeout,          // 408
-  BodyTimeout,          // 408
-  BodyTooLarge,         // 413
-  UriTooLong,           // 414
-  HeadTooLarge,         // 431
-  ConnectFailed,        // 502: no endpoint took the connection
-  UpstreamReset,        // 502: closed or reset before a whole response head
-  BadResponse,          // 502: the response breaks RFC 9112, or a 101 that was not asked for
-  NoEndpoint,           // 503
-  NoTable,              // 503: no complete table yet
-  ConnectTimeout,       // 504
-  ResponseTimeout,      // 504
-  HttpVersion,          // 505
+  HttpsRedirect,    // 308
+  BadRequest,       // 400: the head or the framing is wrong
+  NoRoute,          // 404
+  HeadTimeout,      // 408
+  BodyTimeout,      // 408
+  BodyTooLarge,     // 413
+  UriTooLong,       // 414
+  HeadTooLarge,     // 431
+  ConnectFailed,    // 502: no endpoint took the connection
+  UpstreamReset,    // 502: closed or reset before a whole response head
+  BadResponse,      // 502: the response breaks RFC 9112, or a 101 that was not asked for
+  NoEndpoint,       // 503
+  NoTable,          // 503: no complete table yet
+  ConnectTimeout,   // 504
+  ResponseTimeout,  // 504
+  HttpVersion,      // 505
   kCount,
 };
 const char* reason_name(AnswerReason reason);

@@ -14,8 +14,8 @@ namespace weir::proxy {
 
 class Worker;
 
-/// All workers: what the control thread sees of the data plane. Its functions are for one thread (the
-/// control thread's), callbacks arrive on worker threads.
+/// All workers: what the control thread sees of the data plane. Its functions are for one thread
+/// (the control thread's), callbacks arrive on worker threads.
 class DataPlane {
  public:
   /// Binds every listener for every worker, then starts the threads. An error names the address.

@@ -21,7 +21,8 @@ struct Delta {
   std::optional<table::Settings> settings;
   std::vector<NamedCertificate> certificates;
   std::vector<std::string> removed_certificates;
-  std::vector<std::shared_ptr<const table::Backend>> backends;  ///< names that DNS answers filled in, too
+  std::vector<std::shared_ptr<const table::Backend>>
+      backends;  ///< names that DNS answers filled in, too
   std::vector<std::string> removed_backends;
   std::vector<std::shared_ptr<const table::Host>> hosts;
   std::vector<std::string> removed_hosts;

@@ -103,7 +103,9 @@ void Endpoint::keep_idle(Stream stream, std::size_t limit, std::chrono::millisec
   idle_.push_back(std::make_unique<Idle>(*this, std::move(stream), idle));
 }
 
-void Endpoint::close_idle() { idle_.clear(); }
+void Endpoint::close_idle() {
+  idle_.clear();
+}
 
 EndpointRef EndpointMap::get(const table::Endpoint& from) {
   auto& slot = by_id_[from.id];

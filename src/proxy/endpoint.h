@@ -15,8 +15,8 @@
 #include "proxy/stream.h"
 #include "table/table.h"
 
-/// One worker's view of backends: which endpoint takes the next request, and the connections that are
-/// kept to it. All of it belongs to that worker's thread, so the counts are plain.
+/// One worker's view of backends: which endpoint takes the next request, and the connections that
+/// are kept to it. All of it belongs to that worker's thread, so the counts are plain.
 namespace weir::proxy {
 
 class EndpointMap;
@@ -24,8 +24,8 @@ class EndpointMap;
 template <class T>
 using LocalRefCount = boost::intrusive_ref_counter<T, boost::thread_unsafe_counter>;
 
-/// An endpoint by its identity: outlives the table's generations as long as a backend, a request or a
-/// tunnel holds it.
+/// An endpoint by its identity: outlives the table's generations as long as a backend, a request or
+/// a tunnel holds it.
 class Endpoint : public LocalRefCount<Endpoint> {
  public:
   Endpoint(EndpointMap& owner, const table::Endpoint& from);
@@ -78,8 +78,8 @@ class EndpointMap {
   std::unordered_map<std::string, Endpoint*> by_id_;
 };
 
-/// A backend with its endpoints resolved to this worker's records. Replaced as a whole by an update; a
-/// request that is choosing keeps the one it began with.
+/// A backend with its endpoints resolved to this worker's records. Replaced as a whole by an
+/// update; a request that is choosing keeps the one it began with.
 class Backend : public LocalRefCount<Backend> {
  public:
   Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints);

@@ -70,7 +70,9 @@ int EventLoop::release(IoHandle* io) {
   return fd;
 }
 
-void EventLoop::call_again(IoHandle* io) { again_.push_back(io); }
+void EventLoop::call_again(IoHandle* io) {
+  again_.push_back(io);
+}
 
 void EventLoop::post(std::function<void()> task) {
   {

@@ -13,7 +13,8 @@ namespace weir::proxy {
 
 struct IoHandle;
 
-/// Whoever hears about a descriptor. Called on the loop's thread; may close handles, its own included.
+/// Whoever hears about a descriptor. Called on the loop's thread; may close handles, its own
+/// included.
 class IoListener {
  public:
   virtual void on_io(IoHandle& io) = 0;
@@ -33,7 +34,8 @@ struct IoHandle {
 };
 
 /// One thread's epoll loop with its timers. decisions/0001 says why the data plane does not run on
-/// Asio: 4 syscalls a request instead of 6. All functions but `post` and `stop` are for that thread.
+/// Asio: 4 syscalls a request instead of 6. All functions but `post` and `stop` are for that
+/// thread.
 class EventLoop {
  public:
   EventLoop();
@@ -41,16 +43,16 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// Takes the non-blocking `fd` over. The handle lives until `close`; nullptr (and `fd` closed) when
-  /// the kernel is out of memory for it.
+  /// Takes the non-blocking `fd` over. The handle lives until `close`; nullptr (and `fd` closed)
+  /// when the kernel is out of memory for it.
   IoHandle* open(int fd, IoListener* listener);
   /// Closes the descriptor. Events for it that are already here are dropped.
   void close(IoHandle* io);
   /// As `close`, but gives the descriptor back open.
   int release(IoHandle* io);
 
-  /// Calls `listener->on_io(io)` again in the next turn, after everybody else's events: for those who
-  /// stop before EAGAIN, to be fair. Dropped when the handle is closed first.
+  /// Calls `listener->on_io(io)` again in the next turn, after everybody else's events: for those
+  /// who stop before EAGAIN, to be fair. Dropped when the handle is closed first.
   void call_again(IoHandle* io);
 
   /// Runs `task` on the loop's thread soon. From any thread.

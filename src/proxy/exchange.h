@@ -40,8 +40,8 @@ class Body {
   /// Bytes of content so far.
   std::uint64_t received() const { return received_; }
 
-  /// Takes what belongs to the body from the front of `bytes`. With `strip`, chunked content is moved
-  /// together at the front.
+  /// Takes what belongs to the body from the front of `bytes`. With `strip`, chunked content is
+  /// moved together at the front.
   struct Step {
     std::size_t used = 0;        ///< bytes of the body
     std::span<char> to_forward;  ///< what goes on, within `bytes`
@@ -58,8 +58,8 @@ class Body {
   bool closed_ = false;
 };
 
-/// One request in flight: what it was, what it became, and who was asked. Reused for the next request,
-/// of any connection.
+/// One request in flight: what it was, what it became, and who was asked. Reused for the next
+/// request, of any connection.
 struct Exchange {
   RequestHead request;  ///< views into the connection's buffer
   WebSocketHandshake handshake;

@@ -16,14 +16,15 @@ enum class Wake {
   Cancelled,  ///< the worker ends: return as soon as possible, without another wait
 };
 
-/// What one coroutine at a time waits on: any event on any of its descriptors, or its one deadline. The
-/// one place where the HTTP side suspends. What it waits for is the loop around it:
+/// What one coroutine at a time waits on: any event on any of its descriptors, or its one deadline.
+/// The one place where the HTTP side suspends. What it waits for is the loop around it:
 ///
 ///   while (!io->readable) {
 ///     if (co_await wait(timeout) != Wake::Io) co_return …;
 ///   }
 ///
-/// While no coroutine waits, events go to `on_idle`: a connection between two requests owns no frame.
+/// While no coroutine waits, events go to `on_idle`: a connection between two requests owns no
+/// frame.
 class Fiber : public IoListener, private TimerListener {
  public:
   explicit Fiber(EventLoop& loop) : loop_(loop), timer_(*this) {}
@@ -34,9 +35,7 @@ class Fiber : public IoListener, private TimerListener {
     Fiber& fiber;
     bool await_ready() const noexcept { return fiber.cancelled_; }
     void await_suspend(std::coroutine_handle<> waiting) noexcept { fiber.waiting_ = waiting; }
-    Wake await_resume() noexcept {
-      return fiber.cancelled_ ? Wake::Cancelled : fiber.wake_;
-    }
+    Wake await_resume() noexcept { return fiber.cancelled_ ? Wake::Cancelled : fiber.wake_; }
   };
 
   /// Starts the deadline, then waits.

@@ -8,8 +8,8 @@
 
 #include "proxy/http_head.h"
 
-/// The heads that go on: untouched slices of the head as received, and the few lines that a proxy must
-/// change, gathered for one write (RFC 9110 §7.6).
+/// The heads that go on: untouched slices of the head as received, and the few lines that a proxy
+/// must change, gathered for one write (RFC 9110 §7.6).
 namespace weir::proxy {
 
 /// Slices in sending order. Views: whoever adds keeps the bytes.
@@ -40,9 +40,9 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, bool up
 
 struct ResponseEdit {
   int client_version = 11;
-  bool keep_alive = true;       ///< of the client's connection, after this response
-  bool upgrade = false;         ///< a 101 to a WebSocket handshake
-  bool drop_chunked = false;    ///< the body goes on without its chunked coding
+  bool keep_alive = true;     ///< of the client's connection, after this response
+  bool upgrade = false;       ///< a 101 to a WebSocket handshake
+  bool drop_chunked = false;  ///< the body goes on without its chunked coding
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

@@ -114,7 +114,7 @@ class ViewParser final : public http::basic_parser<IsRequest> {
     if (at == std::string_view::npos || line.size() != at + 9) return HeadError::Malformed;
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     return digit(line[at + 6]) && line[at + 7] == '.' && digit(line[at + 8]) ? HeadError::Version
-                                                                            : HeadError::Malformed;
+                                                                             : HeadError::Malformed;
   }
 
   void stop(HeadError error, beast::error_code& ec) {
@@ -180,7 +180,8 @@ class ViewParser final : public http::basic_parser<IsRequest> {
   HeadError error_ = HeadError::None;
 };
 
-/// Fills `keep_alive`, `upgrade_websocket` and marks the fields that Connection names (RFC 9110 §7.6.1).
+/// Fills `keep_alive`, `upgrade_websocket` and marks the fields that Connection names (RFC 9110
+/// §7.6.1).
 void read_connection(MessageHead& head) {
   bool close = false;
   bool keep_alive = false;
@@ -271,7 +272,8 @@ HeadError read_target(RequestHead& head) {
     return head.method == "OPTIONS" ? HeadError::None : HeadError::Malformed;
   }
   const auto scheme_end = target.find("://");
-  if (scheme_end == std::string_view::npos) return HeadError::Malformed;  // authority-form: no CONNECT
+  if (scheme_end == std::string_view::npos)
+    return HeadError::Malformed;  // authority-form: no CONNECT
   const auto scheme = target.substr(0, scheme_end);
   if (!equal_ignoring_case(scheme, "http") && !equal_ignoring_case(scheme, "https")) {
     return HeadError::Malformed;
@@ -292,7 +294,9 @@ HeadError read_target(RequestHead& head) {
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    const auto lower = [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    };
     if (lower(a[i]) != lower(b[i])) return false;
   }
   return true;

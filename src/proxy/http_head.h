@@ -6,9 +6,9 @@
 
 #include "proxy/options.h"
 
-/// The heads of HTTP/1.x messages (RFC 9112), parsed strictly and in place: every string_view points
-/// into the caller's buffer. What the RFC calls an error, or what two parsers could read two ways, is
-/// refused; docs/http.md has the list.
+/// The heads of HTTP/1.x messages (RFC 9112), parsed strictly and in place: every string_view
+/// points into the caller's buffer. What the RFC calls an error, or what two parsers could read two
+/// ways, is refused; docs/http.md has the list.
 namespace weir::proxy {
 
 /// Field names that weir acts on; all others are Other.
@@ -53,12 +53,12 @@ struct Framing {
 
 /// What is common to requests and responses.
 struct MessageHead {
-  int version = 11;                 ///< 10 or 11
-  std::string_view start_line;      ///< CRLF included
-  std::vector<Field> fields;        ///< in the order received
+  int version = 11;             ///< 10 or 11
+  std::string_view start_line;  ///< CRLF included
+  std::vector<Field> fields;    ///< in the order received
   Framing framing;
-  bool keep_alive = true;           ///< by version and Connection
-  bool upgrade_websocket = false;   ///< Connection: upgrade and Upgrade: websocket
+  bool keep_alive = true;          ///< by version and Connection
+  bool upgrade_websocket = false;  ///< Connection: upgrade and Upgrade: websocket
 
   /// The first field of that name, else nullptr.
   const Field* find(FieldName id) const;
@@ -79,8 +79,8 @@ struct ResponseHead : MessageHead {
 class HeadScanner {
  public:
   enum class State { Incomplete, Complete, Malformed };
-  /// `bytes` is the head from its first byte, longer with each call. Malformed: a line that does not
-  /// end in CRLF.
+  /// `bytes` is the head from its first byte, longer with each call. Malformed: a line that does
+  /// not end in CRLF.
   State scan(std::string_view bytes);
   /// Bytes of the head, the empty line included; after Complete.
   std::size_t length() const { return line_start_; }
@@ -115,7 +115,8 @@ bool for_each_token(std::string_view list, F each) {
     const auto comma = list.find(',');
     auto token = list.substr(0, comma);
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-    while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
+    while (!token.empty() && (token.front() == ' ' || token.front() == '\t'))
+      token.remove_prefix(1);
     while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
     if (!token.empty() && !each(token)) return false;
   }

@@ -43,8 +43,8 @@ util::Result<int> bind_listener(ListenAddress& address) {
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
   const auto failed = [&](const char* what) {
-    return util::unavailable(fmt::format("cannot {} {}:{}: {}", what, address.address,
-                                         address.port, std::strerror(errno)));
+    return util::unavailable(fmt::format("cannot {} {}:{}: {}", what, address.address, address.port,
+                                         std::strerror(errno)));
   };
   if (::inet_pton(AF_INET, address.address.c_str(), &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
@@ -69,7 +69,8 @@ util::Result<int> bind_listener(ListenAddress& address) {
     const int off = 0;
     ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   }
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0 || ::listen(fd, SOMAXCONN) != 0) {
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
+      ::listen(fd, SOMAXCONN) != 0) {
     const auto error = failed("listen on");
     ::close(fd);
     return error;

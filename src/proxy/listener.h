@@ -10,8 +10,8 @@
 
 namespace weir::proxy {
 
-/// Binds a non-blocking TCP socket with SO_REUSEPORT and listens. An error names the address. Sets the
-/// port that the kernel chose when it was 0.
+/// Binds a non-blocking TCP socket with SO_REUSEPORT and listens. An error names the address. Sets
+/// the port that the kernel chose when it was 0.
 util::Result<int> bind_listener(ListenAddress& address);
 
 /// One worker's share of a listening address: the kernel spreads new connections over the workers.

@@ -13,8 +13,8 @@
 
 namespace weir::proxy {
 
-/// The table as one worker runs it. Belongs to that worker's thread; an update swaps the pointers of
-/// what changed, between two requests.
+/// The table as one worker runs it. Belongs to that worker's thread; an update swaps the pointers
+/// of what changed, between two requests.
 class LiveTable {
  public:
   explicit LiveTable(EndpointMap& endpoints) : endpoints_(endpoints) {}
@@ -24,8 +24,8 @@ class LiveTable {
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
 
-  /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then the
-  /// catch-all; nullptr if there is not even that. Valid until the next `adopt`.
+  /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
+  /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
   const table::Host* find_host(std::string_view name) const;
   /// `path` is normalised. nullptr: no route of this host takes it.
   static const table::Route* find_route(const table::Host& host, std::string_view path);
@@ -33,8 +33,8 @@ class LiveTable {
   /// nullptr if the table has no such backend.
   BackendRef find_backend(const std::string& name) const;
 
-  /// The certificates for a TLS server name, preferred first; the default one if it is empty, unknown,
-  /// or its host has none. `use` is called for each.
+  /// The certificates for a TLS server name, preferred first; the default one if it is empty,
+  /// unknown, or its host has none. `use` is called for each.
   template <class Use>
   void for_certificates(std::string_view server_name, Use use) const {
     const auto* host = server_name.empty() ? nullptr : find_host(server_name);

@@ -74,7 +74,8 @@ bool ClientConnection::Relay::send_request_body() {
     return true;
   }
   // A next request that came along waits.
-  if (taken.used < bytes.size()) connection_.early_.assign(bytes.data() + taken.used, bytes.size() - taken.used);
+  if (taken.used < bytes.size())
+    connection_.early_.assign(bytes.data() + taken.used, bytes.size() - taken.used);
   const auto sent = backend_.try_write(taken.to_forward.data(), taken.to_forward.size());
   if (sent.status == IoResult::Status::Failed) {
     backend_deaf_ = true;
@@ -329,8 +330,7 @@ std::chrono::milliseconds ClientConnection::Relay::patience() const {
 
 void ClientConnection::Relay::time_out() {
   if (phase_ != Phase::Head || !to_client_.empty()) return client_left();
-  const bool waits_for_client =
-      head_sent_ && to_backend_.empty() && !exchange_.request_body.done();
+  const bool waits_for_client = head_sent_ && to_backend_.empty() && !exchange_.request_body.done();
   fail(waits_for_client ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
 }
 

@@ -6,9 +6,9 @@
 
 namespace weir::proxy {
 
-/// One try to have a request answered by one endpoint: the request goes out while the response comes
-/// in, each as fast as the other side takes it. The steps do as much as they can without waiting and
-/// say whether they did anything; `ClientConnection::relay` waits when neither did.
+/// One try to have a request answered by one endpoint: the request goes out while the response
+/// comes in, each as fast as the other side takes it. The steps do as much as they can without
+/// waiting and say whether they did anything; `ClientConnection::relay` waits when neither did.
 class ClientConnection::Relay {
  public:
   Relay(ClientConnection& connection, Stream& backend, bool reused);

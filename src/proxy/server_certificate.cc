@@ -1,5 +1,9 @@
 #include "proxy/server_certificate.h"
 
+#include <new>
+#include <string>
+
+#include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -8,11 +12,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#include <new>
-#include <string>
-
-#include <fmt/format.h>
 
 namespace weir::proxy {
 
@@ -28,7 +27,9 @@ BioPtr bio_of(const std::string& pem) {
 }
 
 /// A key with a passphrase is refused, not asked for on a terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 
 /// OpenSSL's reason without its numbers. It never quotes the input.
 std::string openssl_reason() {
@@ -53,9 +54,10 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
   const auto chain = bio_of(certificate.chain_pem);
   parsed->leaf_ = PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr);
   if (parsed->leaf_ == nullptr) {
-    return util::malformed(fmt::format("the certificate of {} is not PEM with an X.509 certificate "
-                                       "first: {}",
-                                       certificate.name, openssl_reason()));
+    return util::malformed(
+        fmt::format("the certificate of {} is not PEM with an X.509 certificate "
+                    "first: {}",
+                    certificate.name, openssl_reason()));
   }
   parsed->chain_ = sk_X509_new_null();
   while (auto* issuer = PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr)) {
@@ -69,8 +71,9 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
   const auto key = bio_of(certificate.key_pem);
   parsed->key_ = PEM_read_bio_PrivateKey(key.get(), nullptr, no_passphrase, nullptr);
   if (parsed->key_ == nullptr) {
-    return util::malformed(fmt::format("the key of {} is not a PEM private key without passphrase: {}",
-                                       certificate.name, openssl_reason()));
+    return util::malformed(
+        fmt::format("the key of {} is not a PEM private key without passphrase: {}",
+                    certificate.name, openssl_reason()));
   }
   if (X509_check_private_key(parsed->leaf_, parsed->key_) != 1) {
     ERR_clear_error();

@@ -21,8 +21,8 @@ class ServerCertificate {
       const table::Certificate& certificate);
 
   /// RSA 2048, "CN=Kubernetes Ingress Controller Fake Certificate, O=Acme Co", SAN ingress.local,
-  /// 365 days: what ingress-nginx presents for names without a certificate; people and monitors look
-  /// for it. Takes about 0.1 s.
+  /// 365 days: what ingress-nginx presents for names without a certificate; people and monitors
+  /// look for it. Takes about 0.1 s.
   static std::shared_ptr<const ServerCertificate> make_self_signed();
 
   ~ServerCertificate();

@@ -17,9 +17,8 @@ namespace {
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned int offered_size, void*) {
   static constexpr unsigned char kHttp11[] = "\x08http/1.1";
-  const int result =
-      SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kHttp11,
-                            sizeof kHttp11 - 1, offered, offered_size);
+  const int result = SSL_select_next_proto(const_cast<unsigned char**>(out), out_size, kHttp11,
+                                           sizeof kHttp11 - 1, offered, offered_size);
   // A client that offers only what we do not speak goes on without: HTTP/1.1 is the default.
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -58,7 +57,9 @@ ServerTls::ServerTls(const LiveTable& table, const TicketKeys& keys)
   SSL_CTX_set_cert_cb(context_, choose_certificate, this);
 }
 
-ServerTls::~ServerTls() { SSL_CTX_free(context_); }
+ServerTls::~ServerTls() {
+  SSL_CTX_free(context_);
+}
 
 SSL* ServerTls::new_connection(int fd) {
   auto* ssl = SSL_new(context_);

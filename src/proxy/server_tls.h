@@ -14,9 +14,9 @@ namespace weir::proxy {
 using TicketKeys = std::array<std::uint8_t, 80>;
 TicketKeys make_ticket_keys();
 
-/// The server side of TLS for one worker: TLS 1.2 and 1.3, the certificate by server name from the live
-/// table at each handshake, so that a replaced one counts from the next handshake on. One SSL_CTX a
-/// worker: OpenSSL 3.0 takes locks on a shared one.
+/// The server side of TLS for one worker: TLS 1.2 and 1.3, the certificate by server name from the
+/// live table at each handshake, so that a replaced one counts from the next handshake on. One
+/// SSL_CTX a worker: OpenSSL 3.0 takes locks on a shared one.
 class ServerTls {
  public:
   ServerTls(const LiveTable& table, const TicketKeys& keys);

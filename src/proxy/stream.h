@@ -25,8 +25,8 @@ struct IoResult {
   bool ok() const { return status == Status::Ok; }
 };
 
-/// A connection's bytes, plain or through TLS: the one narrow interface between sockets and everything
-/// that moves bytes. Never blocks, never waits. Owns the handle and the SSL object.
+/// A connection's bytes, plain or through TLS: the one narrow interface between sockets and
+/// everything that moves bytes. Never blocks, never waits. Owns the handle and the SSL object.
 ///
 /// TLS is OpenSSL straight on the non-blocking descriptor with released buffers: 14.5 kB an idle
 /// connection.
@@ -53,8 +53,8 @@ class Stream {
     return try_write(&part, 1);
   }
 
-  /// True if the peer ended its side and nothing it sent before is unread. Costs a syscall, but only
-  /// after the kernel has told of the end. For TLS the end of the TCP side counts.
+  /// True if the peer ended its side and nothing it sent before is unread. Costs a syscall, but
+  /// only after the kernel has told of the end. For TLS the end of the TCP side counts.
   bool peer_has_left() const;
   /// True if nothing has arrived that is not read yet, the peer's end included. Costs a syscall.
   bool is_quiet() const;

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kMaxHost = 255;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool valid_port(std::string_view port) {
   return port.size() <= 5 && std::all_of(port.begin(), port.end(), is_digit);

@@ -10,15 +10,15 @@
 
 namespace weir::proxy {
 
-/// Coroutine frames come from free lists of the thread that runs them: a request that needs none from
-/// malloc. A frame is freed on the thread that made it (one worker, one thread).
+/// Coroutine frames come from free lists of the thread that runs them: a request that needs none
+/// from malloc. A frame is freed on the thread that made it (one worker, one thread).
 class FramePool {
  public:
   static void* allocate(std::size_t size) {
     const auto index = (size + kStep - 1) / kStep;
     if (index >= kClasses) return ::operator new(size);
     auto& list = lists()[index];
-    if (list == nullptr) return ::operator new(index * kStep);
+    if (list == nullptr) return ::operator new(index* kStep);
     auto* block = list;
     list = block->next;
     return block;

@@ -30,7 +30,9 @@ void TimerWheel::set(Timer& timer, std::chrono::milliseconds after) {
   link(timer, std::min(std::max(deadline, done_ + 1), done_ + kSlots - 1));
 }
 
-void TimerWheel::stop(Timer& timer) { timer.unlink(); }
+void TimerWheel::stop(Timer& timer) {
+  timer.unlink();
+}
 
 void TimerWheel::expire() {
   if (!any_linked_) {

@@ -24,7 +24,8 @@ struct TimerLink {
   TimerLink* next = this;
 };
 
-/// A deadline inside some other object. Set and stopped by its TimerWheel; stops itself when destroyed.
+/// A deadline inside some other object. Set and stopped by its TimerWheel; stops itself when
+/// destroyed.
 class Timer : private TimerLink {
  public:
   explicit Timer(TimerListener& listener) : listener_(listener) {}
@@ -46,9 +47,9 @@ class Timer : private TimerLink {
   std::uint64_t deadline_ = 0;  // tick
 };
 
-/// Deadlines of one thread, exact to one tick, at O(1) each and without a syscall. A timer that is set
-/// anew to a later time stays where it is in the wheel and moves on when its slot comes by, so that
-/// activity on a connection only writes a number.
+/// Deadlines of one thread, exact to one tick, at O(1) each and without a syscall. A timer that is
+/// set anew to a later time stays where it is in the wheel and moves on when its slot comes by, so
+/// that activity on a connection only writes a number.
 class TimerWheel {
  public:
   using Clock = std::chrono::steady_clock;
@@ -77,9 +78,9 @@ class TimerWheel {
 
   TimePoint start_;
   TimePoint now_;
-  std::uint64_t done_ = 0;    // the last tick whose slot was looked at
-  std::uint64_t round_ = 0;   // of the last look at `any_linked_`
-  bool any_linked_ = false;   // false: surely none runs
+  std::uint64_t done_ = 0;   // the last tick whose slot was looked at
+  std::uint64_t round_ = 0;  // of the last look at `any_linked_`
+  bool any_linked_ = false;  // false: surely none runs
   std::array<TimerLink, kSlots> slots_;
 };
 

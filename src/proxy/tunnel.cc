@@ -15,8 +15,8 @@ constexpr std::uint8_t kCarefulReads = 16;
 
 void Tunnel::open(WorkerState& worker, Stream client, Stream backend, EndpointRef endpoint,
                   Pending pending) {
-  auto* tunnel =
-      new Tunnel(worker, std::move(client), std::move(backend), std::move(endpoint), std::move(pending));
+  auto* tunnel = new Tunnel(worker, std::move(client), std::move(backend), std::move(endpoint),
+                            std::move(pending));
   // What is readable already gives no further event.
   if (tunnel->pump(Client)) tunnel->pump(BackendSide);
 }
@@ -47,7 +47,9 @@ Tunnel::~Tunnel() {
   worker_.counters.connections_open.subtract();
 }
 
-void Tunnel::touch() { worker_.loop.timers().set(timer_, worker_.options.timeouts.tunnel_idle); }
+void Tunnel::touch() {
+  worker_.loop.timers().set(timer_, worker_.options.timeouts.tunnel_idle);
+}
 
 void Tunnel::on_io(IoHandle& io) {
   const Side side = &io == sides_[Client].io() ? Client : BackendSide;

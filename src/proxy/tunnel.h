@@ -12,15 +12,15 @@ namespace weir::proxy {
 
 /// Two connections after a 101: bytes go through as they come, both ways, until a side ends.
 ///
-/// No coroutine and no buffer of its own: bytes are read into the worker's scratch and sent on at once.
-/// Only what the receiving side does not take is copied and kept, and then the sending side is not read
-/// until it is out. For each direction:
+/// No coroutine and no buffer of its own: bytes are read into the worker's scratch and sent on at
+/// once. Only what the receiving side does not take is copied and kept, and then the sending side
+/// is not read until it is out. For each direction:
 ///
 ///   Open ──unsent rest──▶ Blocked ──rest is out──▶ Open
 ///     └──FIN of the source──▶ (rest is out) ──▶ Ended: our FIN to the destination
 ///
-/// Both directions Ended, a reset on either side, an idle timeout, or the worker's end: the tunnel is
-/// closed, counted by reason, and deletes itself.
+/// Both directions Ended, a reset on either side, an idle timeout, or the worker's end: the tunnel
+/// is closed, counted by reason, and deletes itself.
 class Tunnel final : public IoListener, private TimerListener, public OpenConnection {
  public:
   struct Pending {
@@ -42,7 +42,7 @@ class Tunnel final : public IoListener, private TimerListener, public OpenConnec
   struct Direction {
     std::unique_ptr<std::string> rest;  // unsent bytes; nullptr: none
     bool source_ended = false;
-    bool ended = false;    // our FIN is out
+    bool ended = false;        // our FIN is out
     std::uint8_t careful = 0;  // small reads to come: the destination did not take a whole one
   };
 

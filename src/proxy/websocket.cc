@@ -1,9 +1,9 @@
 #include "proxy/websocket.h"
 
+#include <array>
+
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-
-#include <array>
 
 namespace weir::proxy {
 
@@ -15,8 +15,8 @@ constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 bool valid_key(std::string_view key) {
   if (key.size() != 24 || key.substr(22) != "==") return false;
   for (const char c : key.substr(0, 22)) {
-    const bool base64 = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                        c == '+' || c == '/';
+    const bool base64 = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                        (c >= '0' && c <= '9') || c == '+' || c == '/';
     if (!base64) return false;
   }
   return true;

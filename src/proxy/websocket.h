@@ -14,8 +14,8 @@ struct WebSocketHandshake {
   std::string protocols;  ///< offered subprotocols, as sent
 };
 
-/// True if `head` is a valid handshake: GET, HTTP/1.1, no body, one Upgrade: websocket, version 13, one
-/// key of 16 bytes. Anything else is an ordinary request.
+/// True if `head` is a valid handshake: GET, HTTP/1.1, no body, one Upgrade: websocket, version 13,
+/// one key of 16 bytes. Anything else is an ordinary request.
 bool read_websocket_handshake(const RequestHead& head, WebSocketHandshake& handshake);
 
 /// Why the 101 is no right answer to `handshake`; empty when it is one.

@@ -24,8 +24,8 @@ Worker::~Worker() {
 }
 
 void Worker::listen(int fd, bool tls) {
-  listeners_.push_back(std::make_unique<Listener>(
-      state_, fd, [this, tls](int accepted, std::string address) {
+  listeners_.push_back(
+      std::make_unique<Listener>(state_, fd, [this, tls](int accepted, std::string address) {
         accept(accepted, std::move(address), tls);
       }));
 }

@@ -11,8 +11,8 @@
 
 namespace weir::proxy {
 
-/// One thread with its loop, its listeners and everything its connections touch. Functions are for the
-/// control thread, but for `state`'s counters.
+/// One thread with its loop, its listeners and everything its connections touch. Functions are for
+/// the control thread, but for `state`'s counters.
 class Worker {
  public:
   Worker(const Options& options, const TicketKeys& ticket_keys,

@@ -18,9 +18,8 @@ namespace weir::proxy {
 struct Exchange;
 
 /// What a worker has open, as its end sees it. Links itself out when it is destroyed.
-class OpenConnection
-    : public boost::intrusive::list_base_hook<
-          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class OpenConnection : public boost::intrusive::list_base_hook<
+                           boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   /// No new request. May delete this.
   virtual void stop_accepting() = 0;
@@ -31,11 +30,11 @@ class OpenConnection
   ~OpenConnection() = default;
 };
 
-/// One of everything that a worker's connections share. Touched on the worker's thread only, but for
-/// the counters, which any thread may read.
+/// One of everything that a worker's connections share. Touched on the worker's thread only, but
+/// for the counters, which any thread may read.
 struct WorkerState {
-  /// Bytes that are read and sent on at once, so one buffer serves every connection. Large: measured,
-  /// that is as good as splice at every message size.
+  /// Bytes that are read and sent on at once, so one buffer serves every connection. Large:
+  /// measured, that is as good as splice at every message size.
   static constexpr std::size_t kScratch = 256 * 1024;
   /// A read for a peer that does not keep up: what it leaves unsent is copied and kept.
   static constexpr std::size_t kCarefulRead = 32 * 1024;

@@ -134,6 +134,7 @@ class ControlClient::Dialer {
     util::Backoff backoff(options_.first_wait, options_.max_wait);
     std::string last_reason;
     for (;;) {
+      AppearWatch watch(io_, options_.path);  // before dialling: nothing is missed in between
       const Ended ended = co_await talk();
       counters_.connected = false;
       if (ended.refusal) ++counters_.frames_refused[static_cast<std::size_t>(*ended.refusal)];
@@ -145,7 +146,7 @@ class ControlClient::Dialer {
         util::log::warning("control socket {}: {}; dialling again", options_.path, ended.reason);
         last_reason = ended.reason;
       }
-      if (co_await appeared_within(backoff.next())) backoff.reset();
+      if (co_await appeared_within(backoff.next(), watch)) backoff.reset();
     }
   }
 
@@ -267,9 +268,8 @@ class ControlClient::Dialer {
   }
 
   /// True when the socket's file appeared before the wait was over.
-  asio::awaitable<bool> appeared_within(std::chrono::milliseconds wait) {
+  asio::awaitable<bool> appeared_within(std::chrono::milliseconds wait, AppearWatch& watch) {
     asio::steady_timer timer(io_, wait);
-    AppearWatch watch(io_, options_.path);
     if (!watch.works()) {
       co_await timer.async_wait(kTuple);
       co_return false;

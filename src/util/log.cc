@@ -23,6 +23,20 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 }  // namespace
 
+const char* name(Level level) {
+  switch (level) {
+    case Level::Debug:
+      return "debug";
+    case Level::Info:
+      return "info";
+    case Level::Warning:
+      return "warning";
+    case Level::Error:
+      return "error";
+  }
+  return "";
+}
+
 void init(std::string_view program, Level level) {
   auto logger = spdlog::stderr_color_mt(std::string(program));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %n: %v", spdlog::pattern_time_type::utc);
@@ -31,8 +45,12 @@ void init(std::string_view program, Level level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-bool enabled(Level level) { return spdlog::should_log(to_spdlog(level)); }
+bool enabled(Level level) {
+  return spdlog::should_log(to_spdlog(level));
+}
 
-void write(Level level, std::string_view line) { spdlog::log(to_spdlog(level), "{}", line); }
+void write(Level level, std::string_view line) {
+  spdlog::log(to_spdlog(level), "{}", line);
+}
 
 }  // namespace weir::util::log

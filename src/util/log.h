@@ -11,6 +11,9 @@ namespace weir::util::log {
 
 enum class Level { Debug, Info, Warning, Error };
 
+/// "debug", "info", "warning", "error".
+const char* name(Level level);
+
 /// Called once by main, before any thread starts.
 void init(std::string_view program, Level level);
 

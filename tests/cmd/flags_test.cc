@@ -25,8 +25,8 @@ struct Program {
     flags.texts("--controller-class", classes, "Classes");
     flags.toggle("--watch", watch, "Watch");
     flags.number("--threads", threads, 1, 64, "Threads");
-    flags.size("--max-head-bytes", head_bytes, "Bytes");
-    flags.duration("--head-timeout", head, "Timeout");
+    flags.size("--max-head-bytes", head_bytes, "Bytes", 1024, 1 << 20);
+    flags.duration("--head-timeout", head, "Timeout", milliseconds(1));
     flags.address("--admin", admin, "Admin");
     flags.addresses("--http", http, "Listeners");
     flags.log_level(level);
@@ -112,6 +112,10 @@ TEST(Flags, AWrongFlagIsExitTwoAndOneLineThatNamesIt) {
   for (const auto& [arg, name] : {std::pair{"--threads=0", "--threads"},
                                   {"--threads=x", "--threads"},
                                   {"--head-timeout=5", "--head-timeout"},
+                                  {"--head-timeout=0", "--head-timeout"},
+                                  {"--max-head-bytes=1k1", "--max-head-bytes"},
+                                  {"--max-head-bytes=1023", "--max-head-bytes"},
+                                  {"--max-head-bytes=2m", "--max-head-bytes"},
                                   {"--max-head-bytes=1x", "--max-head-bytes"},
                                   {"--admin=localhost", "--admin"},
                                   {"--http=1.2.3.4:99999", "--http"},

@@ -7,7 +7,8 @@
 namespace weir::proxy {
 namespace {
 
-/// Feeds `bytes` in pieces of `piece` and returns the content; "?" when malformed, "…" when not done.
+/// Feeds `bytes` in pieces of `piece` and returns the content; "?" when malformed, "…" when not
+/// done.
 std::string decode(std::string bytes, std::size_t piece, std::size_t* used = nullptr) {
   ChunkDecoder decoder;
   std::string content;
@@ -48,8 +49,8 @@ TEST_P(MalformedChunks, AreRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Rfc9112, MalformedChunks,
     testing::Values("+5\r\nhello\r\n", "-1\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n",
-                    "5 \r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n",
-                    "\r\n", "g\r\n", "5;a\x01\r\nhello\r\n", "11111111111111111\r\n",
+                    "5 \r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n", "\r\n",
+                    "g\r\n", "5;a\x01\r\nhello\r\n", "11111111111111111\r\n",
                     "5;" + std::string(300, 'a') + "\r\nhello\r\n",
                     "0\r\nContent-Length: 5\r\n\r\n", "0\r\nTransfer-Encoding: chunked\r\n\r\n",
                     "0\r\nHost: b\r\n\r\n", "0\r\n: x\r\n\r\n", "0\r\nX : x\r\n\r\n",

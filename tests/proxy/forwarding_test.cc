@@ -30,7 +30,8 @@ TEST_F(Forwarding, PassesTheRequestOnWithItsForwardedFields) {
   auto client = connect();
   client.send(
       "GET /a%2Fb?q=1 HTTP/1.1\r\nHost: Shop.Example:81\r\nX-Forwarded-For: 6.6.6.6\r\n"
-      "X-Real-IP: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nProxy: evil\r\nConnection: X-Hop, close\r\n"
+      "X-Real-IP: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nProxy: evil\r\nConnection: X-Hop, "
+      "close\r\n"
       "X-Hop: 1\r\nTE: trailers\r\nX-Kept: yes\r\n\r\n");
   const auto response = receive_response(client);
 
@@ -179,9 +180,10 @@ TEST_F(Forwarding, InterimResponsesPassBeforeTheFinalOne) {
     receive_head(socket);
     socket.send("HTTP/1.1 100 Continue\r\n\r\n");
     const auto body = socket.receive_exactly(5);
-    socket.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
-                "5\r\n\r\n" +
-                body);
+    socket.send(
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
+        "5\r\n\r\n" +
+        body);
   });
   start();
   serve({app.port()});
@@ -303,9 +305,10 @@ TEST_F(Forwarding, AnswersFollowTheAcceptField) {
     client.send("GET / HTTP/1.1\r\nHost: a\r\nAccept: " + accept + "\r\n\r\n");
     return receive_response(client);
   };
-  EXPECT_EQ(answer("application/json").body,
-            "{\"status\":404,\"reason\":\"no_route\",\"message\":\"No route leads from this host and "
-            "path to a service.\"}\n");
+  EXPECT_EQ(
+      answer("application/json").body,
+      "{\"status\":404,\"reason\":\"no_route\",\"message\":\"No route leads from this host and "
+      "path to a service.\"}\n");
   EXPECT_TRUE(answer("text/html,*/*").body.starts_with("<!doctype html>"));
   EXPECT_TRUE(answer("*/*").body.starts_with("404 Not Found: "));
 }

@@ -119,8 +119,8 @@ TEST_F(LiveTableTest, AnEndpointKeepsItsLoadOverGenerations) {
 
 TEST_F(LiveTableTest, DrainingEndpointsAreTheLastChoice) {
   Delta delta;
-  delta.backends = {backend({endpoint("old", 1, table::Endpoint::State::Draining),
-                             endpoint("new", 2)})};
+  delta.backends = {
+      backend({endpoint("old", 1, table::Endpoint::State::Draining), endpoint("new", 2)})};
   table_.adopt(delta);
   const auto app = table_.find_backend("ns/app:80");
   std::uint64_t random = 7;

@@ -208,7 +208,8 @@ TEST_F(TunnelTest, AResetReachesTheOtherSide) {
   second.reset();
   EXPECT_TRUE(reset.get_future().get());
   EXPECT_TRUE(test::eventually([&] {
-    return tunnels_ended(TunnelEnd::BackendReset) == 1 && tunnels_ended(TunnelEnd::ClientReset) == 1;
+    return tunnels_ended(TunnelEnd::BackendReset) == 1 &&
+           tunnels_ended(TunnelEnd::ClientReset) == 1;
   }));
 }
 

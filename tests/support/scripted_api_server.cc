@@ -8,7 +8,7 @@
 #include <httplib.h>
 #include <openssl/pem.h>
 
-namespace weir::support {
+namespace weir::test {
 
 namespace {
 
@@ -295,12 +295,12 @@ void ScriptedApiServer::watch(const Request& request, httplib::Response& out) {
             return open->end || !open->raw.empty() ||
                    (!history_.empty() && history_.back().version > open->seen);
           });
+          bytes = std::exchange(open->raw, {});
           for (const auto& past : history_) {
             if (past.version <= open->seen) continue;
             open->seen = past.version;
             if (past.path == open->path) bytes += past.line;
           }
-          bytes += std::exchange(open->raw, {});
           end = open->end;
         }
         if (!bytes.empty() && !sink.write(bytes.data(), bytes.size())) return false;
@@ -309,4 +309,4 @@ void ScriptedApiServer::watch(const Request& request, httplib::Response& out) {
       });
 }
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -70,7 +70,9 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   return *this;
 }
 
-Socket::~Socket() { close(); }
+Socket::~Socket() {
+  close();
+}
 
 Socket Socket::connect(std::uint16_t port, const std::string& address) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -191,7 +193,9 @@ std::string Socket::peer_subject() const {
   return text;
 }
 
-bool Socket::session_reused() const { return SSL_session_reused(ssl_) == 1; }
+bool Socket::session_reused() const {
+  return SSL_session_reused(ssl_) == 1;
+}
 
 std::string Response::field(std::string_view name) const {
   std::size_t at = head.find("\r\n") + 2;
@@ -235,7 +239,9 @@ Response receive_response(Socket& socket, bool head_request) {
   return response;
 }
 
-std::string receive_head(Socket& socket) { return socket.receive_until("\r\n\r\n"); }
+std::string receive_head(Socket& socket) {
+  return socket.receive_until("\r\n\r\n");
+}
 
 Backend::Backend(Script script) : script_(std::move(script)) {
   std::signal(SIGPIPE, SIG_IGN);

@@ -13,8 +13,8 @@ struct ssl_st;
 
 namespace weir::test {
 
-/// A blocking TCP connection on loopback, plain or TLS, for scripted peers. Every call ends within 30 s:
-/// what takes longer is a failed test, not a slow one.
+/// A blocking TCP connection on loopback, plain or TLS, for scripted peers. Every call ends within
+/// 30 s: what takes longer is a failed test, not a slow one.
 class Socket {
  public:
   Socket() = default;
@@ -72,8 +72,8 @@ Response receive_response(Socket& socket, bool head_request = false);
 /// Reads a request head, up to its empty line.
 std::string receive_head(Socket& socket);
 
-/// Accepts on a loopback port of its own, one thread a connection, each running `script`. Its end closes
-/// all of them and waits for the scripts.
+/// Accepts on a loopback port of its own, one thread a connection, each running `script`. Its end
+/// closes all of them and waits for the scripts.
 class Backend {
  public:
   using Script = std::function<void(Socket&)>;

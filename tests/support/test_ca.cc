@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-namespace weir::support {
+namespace weir::test {
 
 namespace {
 
@@ -81,4 +81,4 @@ PemPair TestCa::issue(const std::string& names) const {
   return make("test", &pair_, names);
 }
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace weir::support {
+namespace weir::test {
 
 /// A certificate with its key, as PEM.
 struct PemPair {
@@ -22,4 +22,4 @@ class TestCa {
   PemPair pair_;
 };
 
-}  // namespace weir::support
+}  // namespace weir::test

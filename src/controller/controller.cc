@@ -1,0 +1,246 @@
+#include "controller/controller.h"
+
+#include <chrono>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include "controller/event_writer.h"
+#include "controller/http_listener.h"
+#include "controller/metrics.h"
+#include "controller/origin.h"
+#include "controller/published_table.h"
+#include "controller/push_server.h"
+#include "ingress/translator.h"
+#include "util/log.h"
+
+namespace weir::controller {
+
+namespace asio = boost::asio;
+namespace log = util::log;
+
+namespace {
+
+/// Microseconds since 1970: ahead of every generation that a former run reached, for it would have
+/// had to publish a million changes a second.
+std::uint64_t first_generation() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+std::string to_line(const kube::Problem& problem) {
+  return fmt::format("{} {}{}{}: {}", problem.code, kube::to_string(problem.object),
+                     problem.field.empty() ? "" : " ", problem.field, problem.message);
+}
+
+}  // namespace
+
+class Controller::Impl {
+ public:
+  Impl(asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
+       std::unique_ptr<kube::ApiClient> events)
+      : io_(io),
+        options_(std::move(options)),
+        source_(std::move(source)),
+        translator_(options_.translation),
+        table_(first_generation()),
+        unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()) {
+    if (events) {
+      event_writer_ = std::make_unique<EventWriter>(
+          std::move(events), EventOrigin{options_.instance}, EventWriter::Limits{}, metrics_);
+    }
+  }
+
+  ~Impl() { stop(); }
+
+  util::Result<void> listen() {
+    auto pushing =
+        PushServer::listen(io_, options_.socket_path, options_.deadlines, table_, metrics_,
+                           [this](const Refusal& refusal) { take_refusal(refusal); });
+    if (!pushing) return util::Error{pushing.error().code, "--socket: " + pushing.error().detail};
+    push_server_ = std::move(*pushing);
+    if (!options_.metrics_listen) return {};
+    auto listening =
+        HttpListener::listen(io_, options_.metrics_listen->address, options_.metrics_listen->port,
+                             [this](std::string_view path) { return answer(path); });
+    if (!listening) {
+      return util::Error{listening.error().code, "--metrics-listen: " + listening.error().detail};
+    }
+    metrics_listener_ = std::move(*listening);
+    log::info("metrics listening on {}:{}", options_.metrics_listen->address,
+              metrics_listener_->port());
+    return {};
+  }
+
+  void start() {
+    source_->start([this](kube::SourceEvents events) {
+      // Any thread. The source stops before this object goes.
+      asio::post(io_, [this, events = std::move(events)]() mutable { take(std::move(events)); });
+    });
+  }
+
+  void stop() {
+    if (std::exchange(is_stopped_, true)) return;
+    source_->stop();
+    event_writer_.reset();
+    if (push_server_) push_server_->stop();
+    if (metrics_listener_) metrics_listener_->stop();
+  }
+
+  std::uint16_t metrics_port() const { return metrics_listener_ ? metrics_listener_->port() : 0; }
+
+ private:
+  void take(kube::SourceEvents events) {
+    if (is_stopped_) return;
+    for (const auto kind : events.synced) unsynced_.erase(kind);
+    const auto begin = std::chrono::steady_clock::now();
+    translator_.take(std::move(events));
+    translation_time_ += std::chrono::steady_clock::now() - begin;
+    if (!unsynced_.empty() || std::exchange(is_publishing_posted_, true)) return;
+    // Behind what is queued already: a burst is one change, and a lone event waits for nobody.
+    asio::post(io_, [this] { publish(); });
+  }
+
+  void publish() {
+    is_publishing_posted_ = false;
+    if (is_stopped_) return;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto changes = translator_.update();
+    const bool is_first = !table_.is_complete();
+    const auto step = table_.apply(changes.upserts, changes.removes);
+    translation_time_ += std::chrono::steady_clock::now() - begin;
+    metrics_.translation_took(std::exchange(translation_time_, {}));
+
+    for (const auto& problem : changes.disappeared) solve(problem);
+    for (const auto& problem : changes.appeared) report(problem);
+    update_push_problems(step);
+    count();
+    if (is_first) {
+      log::info("first complete table: generation {}, {} resources", table_.generation(),
+                table_.resources().size());
+    } else if (!step.changed.empty()) {
+      log::debug("generation {}: {} resources changed", table_.generation(), step.changed.size());
+    }
+    if (is_first || !step.changed.empty()) push_server_->table_changed(step.changed);
+  }
+
+  /// What proxies refused is judged anew when it changes, and what cannot travel when it can.
+  void update_push_problems(const PublishedTable::Step& step) {
+    for (const auto& key : step.changed) {
+      const auto found = push_problems_.find(key);
+      if (found == push_problems_.end()) continue;
+      solve(found->second);
+      push_problems_.erase(found);
+    }
+    for (const auto& resource : step.refused) {
+      log::error("{} is too large for the control socket; its former version stays in service",
+                 table::to_string(table::key_of(resource)));
+      add_push_problem(resource, "ResourceTooLarge",
+                       "what is made from it is too large to be served; its former version stays");
+    }
+  }
+
+  void take_refusal(const Refusal& refusal) {
+    const auto* current = table_.find(refusal.key);
+    if (!current || current->hash != refusal.hash) return;  // there is a newer one already
+    const auto resource = table::decode(refusal.key.kind, *current->bytes);
+    if (!resource) return;
+    add_push_problem(*resource, "RefusedByProxy",
+                     fmt::format("a proxy cannot take {}: {}; it keeps the former version",
+                                 table::to_string(refusal.key), refusal.reason));
+  }
+
+  void add_push_problem(const table::Resource& resource, std::string_view code,
+                        std::string message) {
+    const auto object = object_of(resource);
+    if (!object) return;
+    kube::Problem problem{code, *object, {}, std::move(message)};
+    const auto [place, is_new] = push_problems_.try_emplace(table::key_of(resource), problem);
+    if (!is_new) {
+      if (place->second == problem) return;
+      solve(place->second);
+      place->second = problem;
+    }
+    report(problem);
+  }
+
+  void report(const kube::Problem& problem) {
+    log::warning("{}", to_line(problem));
+    metrics_.problem_appeared(problem.code);
+    if (!event_writer_) return;
+    const auto* meta = translator_.objects().find_meta(problem.object);
+    event_writer_->report(problem, meta ? meta->uid : std::string());
+  }
+
+  void solve(const kube::Problem& problem) {
+    log::info("no longer: {}", to_line(problem));
+    metrics_.problem_disappeared(problem.code);
+  }
+
+  void count() {
+    for (const auto kind : kube::kObjectKinds) {
+      if (kind == kube::Kind::ConfigMap) continue;  // nothing reads one yet, none is kept
+      metrics_.set_objects(kind, translator_.objects().count(kind));
+    }
+    for (const auto kind : {table::ResourceKind::Settings, table::ResourceKind::Certificate,
+                            table::ResourceKind::Backend, table::ResourceKind::Host}) {
+      metrics_.set_resources(kind, table_.count(kind));
+    }
+    metrics_.set_generation(table_.generation());
+  }
+
+  HttpAnswer answer(std::string_view path) const {
+    if (path == "/metrics")
+      return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()};
+    if (path == "/healthz") return {.body = "ok\n"};
+    if (path == "/readyz") {
+      if (table_.is_complete()) return {.body = "ok\n"};
+      std::string waiting = "waiting for the first list of";
+      for (const auto kind : unsynced_) waiting += std::string(" ") + kube::to_string(kind);
+      return {.status = 503, .body = waiting + '\n'};
+    }
+    return {.status = 404, .body = "not found; there are /metrics, /healthz and /readyz\n"};
+  }
+
+  asio::io_context& io_;
+  const Options options_;
+  std::unique_ptr<kube::Source> source_;
+  Metrics metrics_;
+  ingress::Translator translator_;
+  PublishedTable table_;
+  std::set<kube::Kind> unsynced_;
+  std::map<table::ResourceKey, kube::Problem> push_problems_;
+  std::chrono::nanoseconds translation_time_{};
+  bool is_publishing_posted_ = false;
+  bool is_stopped_ = false;
+  std::unique_ptr<EventWriter> event_writer_;
+  std::unique_ptr<PushServer> push_server_;
+  std::unique_ptr<HttpListener> metrics_listener_;
+};
+
+util::Result<std::unique_ptr<Controller>> Controller::create(
+    asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
+    std::unique_ptr<kube::ApiClient> events) {
+  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(source), std::move(events));
+  if (const auto listening = impl->listen(); !listening) return listening.error();
+  return std::unique_ptr<Controller>(new Controller(std::move(impl)));
+}
+
+Controller::Controller(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Controller::~Controller() = default;
+void Controller::start() {
+  impl_->start();
+}
+void Controller::stop() {
+  impl_->stop();
+}
+std::uint16_t Controller::metrics_port() const {
+  return impl_->metrics_port();
+}
+
+}  // namespace weir::controller

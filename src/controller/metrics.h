@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kube/objects.h"
+#include "table/table.h"
+
+namespace weir::controller {
+
+/// The controller's numbers, all named `weir_controller_…` (docs/metrics.md). From any thread.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+
+  void set_objects(kube::Kind kind, std::size_t count);
+  void problem_appeared(std::string_view code);
+  void problem_disappeared(std::string_view code);
+  void set_resources(table::ResourceKind kind, std::size_t count);
+  void set_generation(std::uint64_t generation);
+  void translation_took(std::chrono::nanoseconds time);
+
+  void proxy_connected();
+  void proxy_disconnected();
+  void peer_refused();
+  /// `resources`: how many upserts and removes it held.
+  void update_sent(std::size_t resources);
+  void ack_received();
+  void nack_received();
+  /// `reason` is one of a closed list (push_session.cc).
+  void frame_refused(std::string_view reason);
+
+  void event_written();
+  void event_dropped();
+
+  /// Text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir::controller

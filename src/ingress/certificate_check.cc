@@ -1,0 +1,150 @@
+#include "ingress/certificate_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <climits>
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "ingress/names.h"
+
+namespace weir::ingress {
+
+namespace {
+
+template <auto Free>
+struct Freer {
+  template <class T>
+  void operator()(T* pointer) const {
+    Free(pointer);
+  }
+};
+using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
+using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
+
+/// OpenSSL's error queue is per thread, and would otherwise be read by whoever asks it next.
+struct ErrorQueueCleaner {
+  ~ErrorQueueCleaner() { ERR_clear_error(); }
+};
+
+/// A key with a passphrase is refused; without this OpenSSL would ask for it on the terminal.
+int no_passphrase(char*, int, int, void*) {
+  return 0;
+}
+
+BioPtr open_pem(const std::string& pem) {
+  if (pem.size() > INT_MAX) return nullptr;
+  return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+}
+
+std::string text_of(const ASN1_STRING* text) {
+  const auto* bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(text));
+  return lower_case({bytes, static_cast<std::size_t>(ASN1_STRING_length(text))});
+}
+
+std::vector<std::string> names_of(const X509* leaf) {
+  std::vector<std::string> names;
+  const NamesPtr alternatives(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr)));
+  if (alternatives) {
+    for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
+      const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
+      if (name->type == GEN_DNS) names.push_back(text_of(name->d.dNSName));
+    }
+    return names;
+  }
+  const X509_NAME* subject = X509_get_subject_name(leaf);
+  const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (index >= 0) {
+    names.push_back(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index))));
+  }
+  return names;
+}
+
+/// Every block after the leaf must be a certificate too, or the proxy could not send the chain.
+bool is_rest_readable(BIO* chain) {
+  ERR_clear_error();
+  while (const X509Ptr next{PEM_read_bio_X509(chain, nullptr, no_passphrase, nullptr)}) {
+  }
+  const unsigned long reason = ERR_peek_last_error();
+  return ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
+}
+
+const std::string* find_key(const kube::Secret& secret, const char* key) {
+  const auto found = secret.data.find(key);
+  return found == secret.data.end() || found->second.empty() ? nullptr : &found->second;
+}
+
+bool is_pair(const X509* leaf, const EVP_PKEY* key) {
+  return key && X509_check_private_key(leaf, key) == 1;
+}
+
+}  // namespace
+
+/// Takes PEM whose first block is a private key, which is what nearly every Secret holds.
+class CertificateChecker::KeyDecoder {
+ public:
+  KeyDecoder()
+      : context_(OSSL_DECODER_CTX_new_for_pkey(&key_, "PEM", nullptr, nullptr, EVP_PKEY_KEYPAIR,
+                                               nullptr, nullptr)) {
+    if (context_) OSSL_DECODER_CTX_set_pem_password_cb(context_.get(), no_passphrase, nullptr);
+  }
+
+  KeyPtr decode(const std::string& pem) {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(pem.data());
+    std::size_t size = pem.size();
+    key_ = nullptr;
+    if (context_) OSSL_DECODER_from_data(context_.get(), &bytes, &size);
+    return KeyPtr(std::exchange(key_, nullptr));
+  }
+
+ private:
+  EVP_PKEY* key_ = nullptr;  // where the context puts what it finds
+  std::unique_ptr<OSSL_DECODER_CTX, Freer<OSSL_DECODER_CTX_free>> context_;
+};
+
+CertificateChecker::CertificateChecker() : decoder_(std::make_unique<KeyDecoder>()) {}
+CertificateChecker::~CertificateChecker() = default;
+
+bool CertificateInfo::covers(std::string_view host) const {
+  const std::string wildcard = wildcard_of(host);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return name == host || (!wildcard.empty() && name == wildcard);
+  });
+}
+
+util::Result<CertificateInfo> CertificateChecker::check(const kube::Secret& secret) {
+  const ErrorQueueCleaner cleaner;
+  const std::string* certificate_pem = find_key(secret, "tls.crt");
+  const std::string* key_pem = find_key(secret, "tls.key");
+  if (!certificate_pem) return util::malformed("the Secret has no tls.crt");
+  if (!key_pem) return util::malformed("the Secret has no tls.key");
+
+  const BioPtr chain = open_pem(*certificate_pem);
+  const BioPtr key_bytes = open_pem(*key_pem);
+  if (!chain || !key_bytes) return util::malformed("the Secret is too large");
+  const X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr));
+  if (!leaf) return util::malformed("tls.crt does not start with a PEM certificate");
+  if (!is_rest_readable(chain.get())) {
+    return util::malformed(
+        "tls.crt holds something that is no PEM certificate after the first one");
+  }
+  if (is_pair(leaf.get(), decoder_->decode(*key_pem).get())) {
+    return CertificateInfo{names_of(leaf.get())};
+  }
+  // The slow way knows more: parameters before the key, and it tells broken from foreign.
+  const KeyPtr key(PEM_read_bio_PrivateKey(key_bytes.get(), nullptr, no_passphrase, nullptr));
+  if (!key) return util::malformed("tls.key is no PEM private key without passphrase");
+  if (!is_pair(leaf.get(), key.get())) {
+    return util::malformed("tls.key does not belong to the certificate in tls.crt");
+  }
+  return CertificateInfo{names_of(leaf.get())};
+}
+
+}  // namespace weir::ingress

@@ -1,0 +1,200 @@
+#include "ingress/host_builder.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace weir::ingress {
+
+namespace {
+
+using MatchKind = table::PathMatch::Kind;
+
+kube::ObjectRef ref_of(const kube::Ingress& ingress) {
+  return {kube::Kind::Ingress, ingress.meta.ns, ingress.meta.name};
+}
+
+std::string origin_of(const kube::Ingress& ingress) {
+  return to_string(name_of(ingress.meta));
+}
+
+/// Collects the routes of one host; the first comer keeps a path.
+class RouteCollector {
+ public:
+  explicit RouteCollector(BuiltHost& built) : built_(built) {}
+
+  void add_rule(const kube::Ingress& ingress, std::size_t rule) {
+    const auto& paths = ingress.rules[rule].paths;
+    for (std::size_t i = 0; i < paths.size(); ++i) add_path(ingress, rule, i, paths[i]);
+  }
+
+  bool has_root() const { return owners_.contains({"/", MatchKind::Prefix}); }
+
+  void add_root(std::string origin, const std::optional<BackendKey>& backend) {
+    add_route({MatchKind::Prefix, "/"}, std::move(origin), backend);
+  }
+
+  void finish() {
+    auto& routes = built_.host.routes;
+    std::sort(routes.begin(), routes.end(), [](const table::Route& a, const table::Route& b) {
+      if (a.match.path.size() != b.match.path.size()) {
+        return a.match.path.size() > b.match.path.size();
+      }
+      return std::tie(a.match.path, a.match.kind) < std::tie(b.match.path, b.match.kind);
+    });
+    built_.backends.assign(backends_.begin(), backends_.end());
+  }
+
+ private:
+  void add_path(const kube::Ingress& ingress, std::size_t rule, std::size_t index,
+                const kube::IngressPath& path) {
+    const auto backend = backend_key(ingress.meta.ns, path.backend);
+    const std::string text = path.path.empty() ? "/" : path.path;
+    if (!backend || !is_valid_path(text)) return;  // reported by check_ingress
+    // ImplementationSpecific is a Prefix, as in ingress-nginx.
+    const auto kind =
+        path.path_type == kube::PathType::Exact ? MatchKind::Exact : MatchKind::Prefix;
+    const auto [owner, is_new] = owners_.try_emplace({text, kind}, &ingress);
+    if (is_new) {
+      add_route({kind, text}, origin_of(ingress), backend);
+      return;
+    }
+    built_.problems.push_back(
+        {"PathConflict", ref_of(ingress), fmt::format("spec.rules[{}].http.paths[{}]", rule, index),
+         owner->second == &ingress
+             ? fmt::format(
+                   "path {} of host \"{}\" is in this Ingress twice; the first one is served", text,
+                   built_.host.name)
+             : fmt::format("path {} of host \"{}\" is served by Ingress {} already", text,
+                           built_.host.name, origin_of(*owner->second))});
+  }
+
+  void add_route(table::PathMatch match, std::string origin,
+                 const std::optional<BackendKey>& backend) {
+    table::Route route;
+    route.match = std::move(match);
+    route.origin = std::move(origin);
+    if (backend) {
+      route.backends.push_back({to_string(*backend), 1});
+      backends_.insert(*backend);
+    }
+    built_.host.routes.push_back(std::move(route));
+  }
+
+  BuiltHost& built_;
+  std::map<std::pair<std::string, MatchKind>, const kube::Ingress*> owners_;
+  std::set<BackendKey> backends_;
+};
+
+/// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the
+/// host, which for host "" is the oldest one that is nothing but a default backend.
+void add_default_route(const HostInput& input, RouteCollector& routes, BuiltHost& built) {
+  if (routes.has_root()) return;
+  std::string origin;
+  std::optional<BackendKey> backend;
+  if (!input.shares.empty()) {
+    const auto without_rules =
+        std::find_if(input.shares.begin(), input.shares.end(),
+                     [](const auto& share) { return share.second.rules.empty(); });
+    const auto& from = without_rules != input.shares.end() ? *without_rules : *input.shares.begin();
+    const kube::Ingress& ingress = *from.second.ingress;
+    origin = origin_of(ingress);
+    if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
+  }
+  built.wants_default_backend = !backend;
+  routes.add_root(std::move(origin), backend ? backend : input.default_backend);
+}
+
+/// The entry of spec.tls that is for this host: the one that lists it, else the first one whose
+/// certificate covers it. Nothing: the default certificate.
+std::optional<std::size_t> find_tls_entry(const HostInput& input, const kube::Ingress& ingress) {
+  for (std::size_t i = 0; i < ingress.tls.size(); ++i) {
+    const auto& hosts = ingress.tls[i].hosts;
+    if (std::any_of(hosts.begin(), hosts.end(),
+                    [&](const std::string& host) { return lower_case(host) == input.name; })) {
+      return i;
+    }
+  }
+  for (std::size_t i = 0; i < ingress.tls.size(); ++i) {
+    if (ingress.tls[i].secret_name.empty()) continue;
+    const auto* certificate = input.certificate({ingress.meta.ns, ingress.tls[i].secret_name});
+    if (certificate && *certificate && (*certificate)->covers(input.name)) return i;
+  }
+  return std::nullopt;
+}
+
+/// The oldest Ingress that says anything about TLS settles it; a younger one cannot mend it.
+HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems) {
+  if (input.name.empty()) return {};
+  const auto share = std::find_if(input.shares.begin(), input.shares.end(), [](const auto& entry) {
+    return !entry.second.ingress->tls.empty();
+  });
+  if (share == input.shares.end()) return {};
+  const kube::Ingress& ingress = *share->second.ingress;
+  const auto entry = find_tls_entry(input, ingress);
+  if (!entry || ingress.tls[*entry].secret_name.empty()) return {true, std::nullopt};
+  const NamespacedName secret{ingress.meta.ns, ingress.tls[*entry].secret_name};
+  const auto* certificate = input.certificate(secret);
+  if (!certificate || !*certificate) return {true, std::nullopt};  // reported by check_ingress
+  if (!(*certificate)->covers(input.name)) {
+    problems.push_back({"CertificateHostMismatch", ref_of(ingress),
+                        fmt::format("spec.tls[{}].secretName", *entry),
+                        fmt::format("the certificate of Secret {} is not for host \"{}\"; the "
+                                    "default certificate is served",
+                                    to_string(secret), input.name)});
+    return {true, std::nullopt};
+  }
+  return {true, secret};
+}
+
+}  // namespace
+
+Age::Age(const kube::ObjectMeta& meta)
+    : creation_timestamp(meta.creation_timestamp), name(name_of(meta)) {}
+
+bool Age::operator<(const Age& other) const {
+  if (creation_timestamp != other.creation_timestamp) {
+    return creation_timestamp < other.creation_timestamp;
+  }
+  // "a-b/x" and "a/x" are compared as whole texts, in which '-' sorts before '/'.
+  const auto order = to_string(name) <=> to_string(other.name);
+  return order != 0 ? order > 0 : name > other.name;
+}
+
+std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress) {
+  std::map<std::string, HostShare> shares;
+  for (std::size_t i = 0; i < ingress.rules.size(); ++i) {
+    std::string host = lower_case(ingress.rules[i].host);
+    if (!host.empty() && !is_valid_host(host)) continue;
+    auto& share = shares[std::move(host)];
+    share.ingress = &ingress;
+    share.rules.push_back(i);
+  }
+  if (ingress.rules.empty() && ingress.default_backend &&
+      backend_key(ingress.meta.ns, *ingress.default_backend)) {
+    shares[""].ingress = &ingress;
+  }
+  return shares;
+}
+
+BuiltHost build_host(const HostInput& input) {
+  BuiltHost built;
+  built.host.name = input.name;
+  RouteCollector routes(built);
+  for (const auto& [age, share] : input.shares) {
+    for (const std::size_t rule : share.rules) routes.add_rule(*share.ingress, rule);
+  }
+  add_default_route(input, routes, built);
+  routes.finish();
+
+  built.own_tls = settle_tls(input, built.problems);
+  const HostTls& tls = built.own_tls.is_mapped ? built.own_tls : input.wildcard_tls;
+  built.certificate = tls.certificate;
+  if (tls.certificate) built.host.certificates.push_back(to_string(*tls.certificate));
+  for (auto& route : built.host.routes) route.https_only = tls.is_mapped;
+  return built;
+}
+
+}  // namespace weir::ingress

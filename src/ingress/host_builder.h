@@ -1,0 +1,72 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingress/names.h"
+#include "ingress/object_store.h"
+#include "kube/objects.h"
+#include "kube/problem.h"
+#include "table/table.h"
+
+namespace weir::ingress {
+
+/// Whose word counts first when Ingresses disagree: the older one's; of the same second, the one
+/// whose "namespace/name" sorts last (as ingress-nginx does, so that a switch changes no winner).
+struct Age {
+  std::int64_t creation_timestamp = 0;
+  NamespacedName name;
+
+  explicit Age(const kube::ObjectMeta& meta);
+  bool operator<(const Age& other) const;
+};
+
+/// What one Ingress gives to one host.
+struct HostShare {
+  const kube::Ingress* ingress = nullptr;
+  /// Indices in spec.rules. Empty: it has no rules, and gives its default backend to host "".
+  std::vector<std::size_t> rules;
+};
+
+using HostShares = std::map<Age, HostShare>;  ///< oldest first
+
+/// The hosts that an Ingress has a share in, in lower case. Names that are no host are left out
+/// (ingress_check.h reports them).
+std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress);
+
+/// What is known of TLS for a host.
+struct HostTls {
+  bool is_mapped = false;  ///< an Ingress says something: plain requests are redirected
+  std::optional<NamespacedName> certificate;  ///< a usable Secret; none: the default certificate
+
+  bool operator==(const HostTls&) const = default;
+};
+
+struct HostInput {
+  const std::string& name;
+  const HostShares& shares;
+  /// What the wildcard host that covers this name says; `{}` if there is none, or for a wildcard.
+  HostTls wildcard_tls;
+  /// Serves "/" where no Ingress does.
+  std::optional<BackendKey> default_backend;
+  /// Of a Secret; nullptr: there is none. Asked only for Secrets that this host depends on.
+  std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
+};
+
+struct BuiltHost {
+  table::Host host;
+  HostTls own_tls;                            ///< without what the wildcard says
+  std::optional<NamespacedName> certificate;  ///< that the host names
+  std::vector<BackendKey> backends;           ///< that routes name; sorted, no duplicates
+  bool wants_default_backend = false;         ///< it serves "/", or would if there were one
+  std::vector<kube::Problem> problems;
+};
+
+/// Merges the shares of all namespaces into one host (docs/compatibility.md, "Hosts and paths",
+/// "TLS").
+BuiltHost build_host(const HostInput& input);
+
+}  // namespace weir::ingress

@@ -1,0 +1,178 @@
+#include "ingress/ingress_check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "ingress/backend_builder.h"
+
+namespace weir::ingress {
+
+namespace {
+
+kube::ObjectRef ref_of(const kube::Ingress& ingress) {
+  return {kube::Kind::Ingress, ingress.meta.ns, ingress.meta.name};
+}
+
+template <class T>
+void sort_unique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+template <class Function>
+void for_each_backend(const kube::Ingress& ingress, Function function) {
+  if (ingress.default_backend) function("spec.defaultBackend", *ingress.default_backend);
+  for (std::size_t i = 0; i < ingress.rules.size(); ++i) {
+    const auto& paths = ingress.rules[i].paths;
+    for (std::size_t j = 0; j < paths.size(); ++j) {
+      function(fmt::format("spec.rules[{}].http.paths[{}].backend", i, j), paths[j].backend);
+    }
+  }
+}
+
+class Checker {
+ public:
+  Checker(const kube::Ingress& ingress, const ObjectStore& store)
+      : ingress_(ingress), store_(store) {}
+
+  std::vector<kube::Problem> run() {
+    check_rules();
+    for_each_backend(ingress_,
+                     [this](const std::string& field, const kube::IngressBackend& backend) {
+                       check_backend(field, backend);
+                     });
+    for (std::size_t i = 0; i < ingress_.tls.size(); ++i) check_tls(i);
+    return std::move(problems_);
+  }
+
+ private:
+  void add(std::string_view code, std::string field, std::string message) {
+    problems_.push_back({code, ref_of(ingress_), std::move(field), std::move(message)});
+  }
+
+  void check_rules() {
+    for (std::size_t i = 0; i < ingress_.rules.size(); ++i) {
+      const auto& rule = ingress_.rules[i];
+      if (!rule.host.empty() && !is_valid_host(lower_case(rule.host))) {
+        add("InvalidHost", fmt::format("spec.rules[{}].host", i),
+            "neither a DNS name nor \"*.\" and a DNS name; this rule is not served");
+      }
+      for (std::size_t j = 0; j < rule.paths.size(); ++j) {
+        if (rule.paths[j].path.empty() || is_valid_path(rule.paths[j].path)) continue;
+        add("InvalidPath", fmt::format("spec.rules[{}].http.paths[{}].path", i, j),
+            "a path starts with \"/\", has at most 4096 bytes and no control characters; it is not "
+            "served");
+      }
+    }
+  }
+
+  void check_backend(const std::string& field, const kube::IngressBackend& backend) {
+    const auto key = backend_key(ingress_.meta.ns, backend);
+    if (!key) {
+      add("UnsupportedBackend", field + (backend.is_resource ? ".resource" : ".service.name"),
+          "only Services can be backends; this one is not served");
+      return;
+    }
+    const kube::Service* service = store_.find_service(key->service);
+    if (!service) {
+      add("ServiceNotFound", field + ".service.name",
+          fmt::format("there is no Service {}; 503 is answered", to_string(key->service)));
+    } else if (!has_port(*service, key->port)) {
+      add("ServicePortNotFound", field + ".service.port",
+          fmt::format("Service {} has no TCP port \"{}\"; 503 is answered", to_string(key->service),
+                      key->port));
+    }
+  }
+
+  void check_tls(std::size_t index) {
+    const auto& secret_name = ingress_.tls[index].secret_name;
+    if (secret_name.empty()) return;
+    const NamespacedName secret{ingress_.meta.ns, secret_name};
+    const std::string field = fmt::format("spec.tls[{}].secretName", index);
+    const auto* certificate = store_.find_certificate(secret);
+    if (!certificate) {
+      add("SecretNotFound", field,
+          fmt::format("there is no Secret {}; the default certificate is served",
+                      to_string(secret)));
+    } else if (!*certificate) {
+      add("InvalidCertificate", field,
+          fmt::format("Secret {}: {}; the default certificate is served", to_string(secret),
+                      certificate->error().detail));
+    }
+  }
+
+  const kube::Ingress& ingress_;
+  const ObjectStore& store_;
+  std::vector<kube::Problem> problems_;
+};
+
+}  // namespace
+
+References references_of(const kube::Ingress& ingress) {
+  References references;
+  for_each_backend(ingress, [&](const std::string&, const kube::IngressBackend& backend) {
+    if (const auto key = backend_key(ingress.meta.ns, backend)) {
+      references.services.push_back(key->service);
+    }
+  });
+  for (const auto& tls : ingress.tls) {
+    if (!tls.secret_name.empty()) references.secrets.push_back({ingress.meta.ns, tls.secret_name});
+  }
+  sort_unique(references.services);
+  sort_unique(references.secrets);
+  return references;
+}
+
+std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const ObjectStore& store) {
+  return Checker(ingress, store).run();
+}
+
+std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store) {
+  std::vector<kube::Problem> problems;
+  if (options.default_backend) {
+    const auto& name = *options.default_backend;
+    const kube::ObjectRef ref{kube::Kind::Service, name.ns, name.name};
+    const kube::Service* service = store.find_service(name);
+    if (!service) {
+      problems.push_back({"ServiceNotFound",
+                          ref,
+                          {},
+                          "--default-backend-service names it; 404 is answered for what no Ingress "
+                          "serves"});
+    } else if (!has_port(*service, {})) {
+      problems.push_back({"ServicePortNotFound", ref, "spec.ports",
+                          "--default-backend-service names it, and it has no TCP port; 404 is "
+                          "answered for what no Ingress serves"});
+    }
+  }
+  if (options.default_certificate) {
+    const auto& name = *options.default_certificate;
+    const kube::ObjectRef ref{kube::Kind::Secret, name.ns, name.name};
+    const auto* certificate = store.find_certificate(name);
+    if (!certificate) {
+      problems.push_back(
+          {"SecretNotFound",
+           ref,
+           {},
+           "--default-ssl-certificate names it; a self-signed certificate is served"});
+    } else if (!*certificate) {
+      problems.push_back({"InvalidCertificate", ref, "data",
+                          fmt::format("--default-ssl-certificate names it: {}; a self-signed "
+                                      "certificate is served",
+                                      certificate->error().detail)});
+    }
+  }
+  return problems;
+}
+
+std::vector<kube::Problem> check_unserved(const kube::Ingress& ingress, const ObjectStore& store,
+                                          const Options& options) {
+  if (!options.serve_classless || !ingress.ingress_class_name) return {};
+  if (store.classes().contains(*ingress.ingress_class_name)) return {};
+  return {{"IngressClassNotFound", ref_of(ingress), "spec.ingressClassName",
+           fmt::format("there is no IngressClass {}; this Ingress is not served",
+                       *ingress.ingress_class_name)}};
+}
+
+}  // namespace weir::ingress

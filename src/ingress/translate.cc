@@ -1,0 +1,129 @@
+#include "ingress/translate.h"
+
+#include <string>
+
+#include "ingress/backend_builder.h"
+#include "ingress/class_filter.h"
+#include "ingress/host_builder.h"
+#include "ingress/ingress_check.h"
+#include "ingress/object_store.h"
+
+namespace weir::ingress {
+
+namespace {
+
+class Run {
+ public:
+  explicit Run(const Options& options) : options_(options) {}
+
+  Translation run(const std::vector<kube::Object>& objects) {
+    for (const auto& object : objects) {
+      const auto& ns = kube::meta_of(object).ns;
+      if (options_.watch_namespace.empty() || ns.empty() || ns == options_.watch_namespace) {
+        store_.put(object);
+      }
+    }
+    add_problems(check_options(options_, store_));
+    add_settings();
+    const auto default_backend = usable_default_backend();
+    const auto shares = collect_shares();
+    std::map<std::string, HostTls> tls;
+    for (const bool wildcards : {true, false}) {
+      for (const auto& [name, host_shares] : shares) {
+        if (name.starts_with("*.") == wildcards) add_host(name, host_shares, default_backend, tls);
+      }
+    }
+    if (default_backend && !shares.contains("")) add_host("", {}, default_backend, tls);
+    return std::move(translation_);
+  }
+
+ private:
+  void add(table::Resource resource) {
+    auto key = table::key_of(resource);
+    translation_.resources.insert_or_assign(std::move(key), std::move(resource));
+  }
+
+  void add_problems(const std::vector<kube::Problem>& problems) {
+    translation_.problems.insert(problems.begin(), problems.end());
+  }
+
+  void add_settings() {
+    table::Settings settings;
+    settings.public_http_port = options_.public_http_port;
+    settings.public_https_port = options_.public_https_port;
+    if (options_.default_certificate) {
+      const auto* certificate = store_.find_certificate(*options_.default_certificate);
+      if (certificate && *certificate) {
+        settings.default_certificate = to_string(*options_.default_certificate);
+        add_certificate(*options_.default_certificate);
+      }
+    }
+    add(settings);
+  }
+
+  void add_certificate(const NamespacedName& name) {
+    const auto& data = store_.find_secret(name)->data;
+    add(table::Certificate{to_string(name), data.at("tls.crt"), data.at("tls.key")});
+  }
+
+  BuiltBackend build(const BackendKey& key) const {
+    return build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
+                         options_.allow_loopback);
+  }
+
+  std::optional<BackendKey> usable_default_backend() const {
+    if (!options_.default_backend) return std::nullopt;
+    BackendKey key{*options_.default_backend, {}};
+    if (!is_usable(build(key).backend)) return std::nullopt;
+    return key;
+  }
+
+  std::map<std::string, HostShares> collect_shares() {
+    std::map<std::string, HostShares> shares;
+    for (const auto& [name, ingress] : store_.ingresses()) {
+      if (!is_served(ingress, store_.classes(), options_)) {
+        add_problems(check_unserved(ingress, store_, options_));
+        continue;
+      }
+      add_problems(check_ingress(ingress, store_));
+      for (auto& [host, share] : shares_of(ingress)) {
+        shares[host].emplace(Age(ingress.meta), std::move(share));
+      }
+    }
+    return shares;
+  }
+
+  void add_host(const std::string& name, const HostShares& shares,
+                const std::optional<BackendKey>& default_backend,
+                std::map<std::string, HostTls>& tls) {
+    HostTls wildcard_tls;
+    if (!name.starts_with("*.")) {
+      const auto wildcard = tls.find(wildcard_of(name));
+      if (wildcard != tls.end()) wildcard_tls = wildcard->second;
+    }
+    auto built = build_host(
+        {name, shares, wildcard_tls, default_backend,
+         [this](const NamespacedName& secret) { return store_.find_certificate(secret); }});
+    if (built.certificate) add_certificate(*built.certificate);
+    for (const auto& key : built.backends) {
+      auto backend = build(key);
+      add_problems(backend.problems);
+      add(std::move(backend.backend));
+    }
+    add_problems(built.problems);
+    tls[name] = built.own_tls;
+    add(std::move(built.host));
+  }
+
+  const Options& options_;
+  ObjectStore store_;
+  Translation translation_;
+};
+
+}  // namespace
+
+Translation translate(const std::vector<kube::Object>& objects, const Options& options) {
+  return Run(options).run(objects);
+}
+
+}  // namespace weir::ingress

@@ -1,0 +1,406 @@
+#include "ingress/translator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ingress/ingress_check.h"
+
+namespace weir::ingress {
+
+namespace {
+
+bool is_wildcard(const std::string& host) {
+  return host.starts_with("*.");
+}
+
+template <class Index, class Key, class Value>
+void erase_from(Index& index, const Key& key, const Value& value) {
+  const auto found = index.find(key);
+  if (found == index.end()) return;
+  found->second.erase(value);
+  if (found->second.empty()) index.erase(found);
+}
+
+template <class Index, class Key, class Target>
+void insert_all(const Index& index, const Key& key, Target& target) {
+  const auto found = index.find(key);
+  if (found != index.end()) target.insert(found->second.begin(), found->second.end());
+}
+
+/// Whether a host would be built alike from either.
+bool is_same_check(const ObjectStore::Certificate* a, const ObjectStore::Certificate* b) {
+  if (!a || !b) return a == b;
+  if (a->has_value() != b->has_value()) return false;
+  return *a ? (*a)->names == (*b)->names : a->error().detail == b->error().detail;
+}
+
+}  // namespace
+
+Translator::Translator(Options options) : options_(std::move(options)) {}
+
+bool Translator::is_ignored(const std::string& ns) const {
+  return !options_.watch_namespace.empty() && !ns.empty() && ns != options_.watch_namespace;
+}
+
+void Translator::take(kube::SourceEvents events) {
+  take_decoding_problems(events);
+  for (auto& object : events.upserts) {
+    if (!is_ignored(kube::meta_of(object).ns) && !store_.has_same(object)) put(std::move(object));
+  }
+  for (const auto& ref : events.removes) remove(ref);
+}
+
+void Translator::take_decoding_problems(const kube::SourceEvents& events) {
+  std::map<kube::ObjectRef, std::vector<kube::Problem>> by_object;
+  for (const auto& object : events.upserts) by_object[kube::ref_of(object)];
+  for (const auto& ref : events.removes) by_object[ref];
+  for (const auto& problem : events.problems) by_object[problem.object].push_back(problem);
+  for (auto& [ref, problems] : by_object) {
+    if (is_ignored(ref.ns)) continue;
+    problems_.tell({ProblemBook::Kind::Decoding, kube::to_string(ref)}, std::move(problems));
+  }
+}
+
+void Translator::put(kube::Object object) {
+  const NamespacedName name = name_of(kube::meta_of(object));
+  switch (kube::ref_of(object).kind) {
+    case kube::Kind::Ingress:
+      put_ingress(std::move(object), name);
+      break;
+    case kube::Kind::IngressClass:
+      store_.put(std::move(object));
+      classes_changed_ = true;
+      break;
+    case kube::Kind::Service:
+      store_.put(std::move(object));
+      touch_service(name);
+      break;
+    case kube::Kind::EndpointSlice:
+      put_slice(std::move(object), name);
+      break;
+    case kube::Kind::Secret:
+      put_secret(std::move(object), name);
+      break;
+    case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
+      break;
+  }
+}
+
+void Translator::put_ingress(kube::Object object, const NamespacedName& name) {
+  stop_serving(name);
+  store_.put(std::move(object));
+  if (is_served(*store_.find_ingress(name), store_.classes(), options_)) serve(name);
+  dirty_checks_.insert(name);
+}
+
+void Translator::put_slice(kube::Object object, const NamespacedName& name) {
+  touch_slice(name);
+  store_.put(std::move(object));
+  touch_slice(name);
+}
+
+void Translator::put_secret(kube::Object object, const NamespacedName& name) {
+  const auto before = store_.checked_certificate(name);
+  store_.put(std::move(object));
+  // A renewed certificate for the same names changes no host.
+  if (before && is_same_check(before.get(), store_.find_certificate(name))) {
+    if (certificates_.contains(name)) dirty_certificates_.insert(name);
+  } else {
+    touch_secret(name);
+  }
+}
+
+void Translator::remove(const kube::ObjectRef& ref) {
+  const NamespacedName name{ref.ns, ref.name};
+  switch (ref.kind) {
+    case kube::Kind::Ingress:
+      stop_serving(name);
+      store_.remove(ref);
+      dirty_checks_.insert(name);
+      break;
+    case kube::Kind::IngressClass:
+      store_.remove(ref);
+      classes_changed_ = true;
+      break;
+    case kube::Kind::Service:
+      store_.remove(ref);
+      touch_service(name);
+      break;
+    case kube::Kind::EndpointSlice:
+      touch_slice(name);
+      store_.remove(ref);
+      break;
+    case kube::Kind::Secret:
+      store_.remove(ref);
+      touch_secret(name);
+      break;
+    case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
+      break;
+  }
+}
+
+void Translator::touch_backends(const NamespacedName& service) {
+  for (auto it = backends_.lower_bound({service, {}});
+       it != backends_.end() && it->first.service == service; ++it) {
+    dirty_backends_.insert(it->first);
+  }
+  if (options_.default_backend == service) default_backend_changed_ = true;
+}
+
+void Translator::touch_service(const NamespacedName& name) {
+  touch_backends(name);
+  insert_all(ingresses_by_service_, name, dirty_checks_);
+}
+
+void Translator::touch_slice(const NamespacedName& name) {
+  const auto* slice = store_.find_slice(name);
+  if (slice && !slice->service.empty()) touch_backends({name.ns, slice->service});
+}
+
+void Translator::touch_secret(const NamespacedName& name) {
+  insert_all(hosts_by_secret_, name, dirty_hosts_);
+  insert_all(ingresses_by_secret_, name, dirty_checks_);
+  if (certificates_.contains(name)) dirty_certificates_.insert(name);
+}
+
+void Translator::serve(const NamespacedName& name) {
+  const auto& ingress = *store_.find_ingress(name);
+  served_.insert(name);
+  const auto references = references_of(ingress);
+  for (const auto& service : references.services) ingresses_by_service_[service].insert(name);
+  for (const auto& secret : references.secrets) ingresses_by_secret_[secret].insert(name);
+  const Age age(ingress.meta);
+  for (auto& [host, share] : shares_of(ingress)) {
+    hosts_[host].shares.insert_or_assign(age, std::move(share));
+    if (!is_wildcard(host)) hosts_by_wildcard_[wildcard_of(host)].insert(host);
+    dirty_hosts_.insert(host);
+  }
+  dirty_checks_.insert(name);
+}
+
+void Translator::stop_serving(const NamespacedName& name) {
+  if (served_.erase(name) == 0) return;
+  const auto& ingress = *store_.find_ingress(name);
+  const auto references = references_of(ingress);
+  for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
+  for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
+  const Age age(ingress.meta);
+  for (const auto& [host, share] : shares_of(ingress)) {
+    hosts_.at(host).shares.erase(age);
+    dirty_hosts_.insert(host);
+  }
+  dirty_checks_.insert(name);
+}
+
+Changes Translator::update() {
+  Changes changes;
+  update_classes();
+  update_default_backend();
+  update_hosts(changes);
+  update_settings(changes);
+  update_backends(changes);
+  update_certificates(changes);
+  update_checks();
+  std::sort(changes.upserts.begin(), changes.upserts.end(),
+            [](const auto& a, const auto& b) { return table::key_of(a) < table::key_of(b); });
+  std::sort(changes.removes.begin(), changes.removes.end());
+  auto problems = problems_.take_changes();
+  changes.appeared = std::move(problems.appeared);
+  changes.disappeared = std::move(problems.disappeared);
+  return changes;
+}
+
+void Translator::update_classes() {
+  if (!std::exchange(classes_changed_, false)) return;
+  for (const auto& [name, ingress] : store_.ingresses()) {
+    const bool is_ours = is_served(ingress, store_.classes(), options_);
+    if (is_ours && !served_.contains(name)) serve(name);
+    if (!is_ours) {
+      stop_serving(name);
+      dirty_checks_.insert(name);
+    }
+  }
+}
+
+void Translator::update_default_backend() {
+  if (!options_.default_backend || !std::exchange(default_backend_changed_, false)) return;
+  const BackendKey key{*options_.default_backend, {}};
+  const auto before = default_backend_;
+  default_backend_.reset();
+  if (is_usable(build(key).backend)) default_backend_ = key;
+  if (default_backend_ == before) return;
+  dirty_hosts_.insert(hosts_with_default_backend_.begin(), hosts_with_default_backend_.end());
+  dirty_hosts_.insert("");
+}
+
+void Translator::update_hosts(Changes& changes) {
+  // Wildcards first: exact names under them may take over what they say about TLS. '*' sorts before
+  // every letter, and so they are at the front; host "" is before them and has nothing to do with
+  // it.
+  while (!dirty_hosts_.empty()) {
+    update_host(dirty_hosts_.extract(dirty_hosts_.begin()).value(), changes);
+  }
+}
+
+void Translator::update_host(const std::string& name, Changes& changes) {
+  const bool is_default = name.empty() && default_backend_;
+  const auto found = hosts_.find(name);
+  if (found == hosts_.end() && !is_default) return;
+  if (found != hosts_.end() && found->second.shares.empty() && !is_default) {
+    remove_host(name, changes);
+    return;
+  }
+  HostNode& node = hosts_[name];
+  std::vector<NamespacedName> secrets;
+  auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_,
+                           [&](const NamespacedName& secret) {
+                             secrets.push_back(secret);
+                             return store_.find_certificate(secret);
+                           }});
+  problems_.tell({ProblemBook::Kind::Host, name}, std::move(built.problems));
+  index_host(name, node, built, std::move(secrets));
+  if (node.host == built.host) return;
+  node.host = built.host;
+  changes.upserts.emplace_back(std::move(built.host));
+}
+
+void Translator::remove_host(const std::string& name, Changes& changes) {
+  HostNode& node = hosts_.at(name);
+  BuiltHost nothing;
+  index_host(name, node, nothing, {});
+  problems_.tell({ProblemBook::Kind::Host, name}, {});
+  if (!is_wildcard(name)) erase_from(hosts_by_wildcard_, wildcard_of(name), name);
+  if (node.host) changes.removes.push_back({table::ResourceKind::Host, name});
+  hosts_.erase(name);
+}
+
+void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& built,
+                            std::vector<NamespacedName> secrets) {
+  if (built.own_tls != node.own_tls && is_wildcard(name)) {
+    insert_all(hosts_by_wildcard_, name, dirty_hosts_);
+  }
+  node.own_tls = std::move(built.own_tls);
+  use_backends(built.backends);
+  drop_backends(node.backends);
+  node.backends = std::move(built.backends);
+  use_certificate(built.certificate);
+  drop_certificate(node.certificate);
+  node.certificate = std::move(built.certificate);
+  for (const auto& secret : node.secrets) erase_from(hosts_by_secret_, secret, name);
+  for (const auto& secret : secrets) hosts_by_secret_[secret].insert(name);
+  node.secrets = std::move(secrets);
+  if (built.wants_default_backend) {
+    hosts_with_default_backend_.insert(name);
+  } else {
+    hosts_with_default_backend_.erase(name);
+  }
+}
+
+HostTls Translator::wildcard_tls_of(const std::string& name) const {
+  if (is_wildcard(name)) return {};
+  const auto wildcard = hosts_.find(wildcard_of(name));
+  return wildcard == hosts_.end() ? HostTls{} : wildcard->second.own_tls;
+}
+
+void Translator::update_settings(Changes& changes) {
+  table::Settings settings;
+  settings.public_http_port = options_.public_http_port;
+  settings.public_https_port = options_.public_https_port;
+  std::optional<NamespacedName> certificate;
+  if (options_.default_certificate) {
+    const auto* checked = store_.find_certificate(*options_.default_certificate);
+    if (checked && *checked) {
+      certificate = options_.default_certificate;
+      settings.default_certificate = to_string(*certificate);
+    }
+  }
+  use_certificate(certificate);
+  drop_certificate(default_certificate_);
+  default_certificate_ = std::move(certificate);
+  if (settings_ == settings) return;
+  settings_ = settings;
+  changes.upserts.emplace_back(std::move(settings));
+}
+
+void Translator::update_backends(Changes& changes) {
+  for (const auto& key : std::exchange(dirty_backends_, {})) {
+    const auto found = backends_.find(key);
+    if (found == backends_.end()) continue;
+    BackendNode& node = found->second;
+    const ProblemBook::Teller teller{ProblemBook::Kind::Backend, to_string(key)};
+    if (node.users == 0) {
+      problems_.tell(teller, {});
+      if (node.backend) changes.removes.push_back(table::key_of(*node.backend));
+      backends_.erase(found);
+      continue;
+    }
+    auto built = build(key);
+    problems_.tell(teller, std::move(built.problems));
+    if (node.backend == built.backend) continue;
+    node.backend = built.backend;
+    changes.upserts.emplace_back(std::move(built.backend));
+  }
+}
+
+void Translator::update_certificates(Changes& changes) {
+  for (const auto& name : std::exchange(dirty_certificates_, {})) {
+    const auto found = certificates_.find(name);
+    if (found == certificates_.end()) continue;
+    CertificateNode& node = found->second;
+    if (node.users == 0) {
+      if (node.published) {
+        changes.removes.push_back({table::ResourceKind::Certificate, to_string(name)});
+      }
+      certificates_.erase(found);
+      continue;
+    }
+    const auto& secret = *store_.find_secret(name);
+    const auto content = hash_of_pair(secret);
+    if (node.published == content) continue;
+    node.published = content;
+    changes.upserts.emplace_back(
+        table::Certificate{to_string(name), secret.data.at("tls.crt"), secret.data.at("tls.key")});
+  }
+}
+
+void Translator::update_checks() {
+  for (const auto& name : std::exchange(dirty_checks_, {})) {
+    const auto* ingress = store_.find_ingress(name);
+    std::vector<kube::Problem> problems;
+    if (ingress) {
+      problems = served_.contains(name) ? check_ingress(*ingress, store_)
+                                        : check_unserved(*ingress, store_, options_);
+    }
+    problems_.tell({ProblemBook::Kind::Ingress, to_string(name)}, std::move(problems));
+  }
+  problems_.tell({ProblemBook::Kind::Options, {}}, check_options(options_, store_));
+}
+
+void Translator::use_backends(const std::vector<BackendKey>& keys) {
+  for (const auto& key : keys) {
+    if (backends_[key].users++ == 0) dirty_backends_.insert(key);
+  }
+}
+
+void Translator::drop_backends(const std::vector<BackendKey>& keys) {
+  for (const auto& key : keys) {
+    if (--backends_.at(key).users == 0) dirty_backends_.insert(key);
+  }
+}
+
+void Translator::use_certificate(const std::optional<NamespacedName>& name) {
+  if (name && certificates_[*name].users++ == 0) dirty_certificates_.insert(*name);
+}
+
+void Translator::drop_certificate(const std::optional<NamespacedName>& name) {
+  if (name && --certificates_.at(*name).users == 0) dirty_certificates_.insert(*name);
+}
+
+BuiltBackend Translator::build(const BackendKey& key) const {
+  return build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
+                       options_.allow_loopback);
+}
+
+}  // namespace weir::ingress

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "ingress/backend_builder.h"
+#include "ingress/host_builder.h"
+#include "ingress/object_store.h"
+#include "ingress/options.h"
+#include "ingress/problem_book.h"
+#include "kube/source.h"
+#include "table/table.h"
+
+namespace weir::ingress {
+
+/// What one step changed. Nothing in it is as it was before.
+struct Changes {
+  std::vector<table::Resource> upserts;     ///< sorted by key
+  std::vector<table::ResourceKey> removes;  ///< sorted
+  std::vector<kube::Problem> appeared;      ///< sorted
+  std::vector<kube::Problem> disappeared;   ///< sorted
+};
+
+/// Follows the cluster's objects and says what of the table changes with them, at a cost of what
+/// changes: an index knows which hosts, backends and certificates come from an object. Comes to the
+/// same table as `translate`, whatever the order of events. For one thread.
+class Translator {
+ public:
+  explicit Translator(Options options);
+
+  /// Takes events over; nothing is translated yet, so that a burst is translated once.
+  void take(kube::SourceEvents events);
+  /// What all events since the last call change. The first call gives the Settings in any case.
+  Changes update();
+
+  Changes apply(kube::SourceEvents events) {
+    take(std::move(events));
+    return update();
+  }
+
+  const ObjectStore& objects() const { return store_; }
+
+ private:
+  using NameSet = std::set<NamespacedName>;
+  template <class T>
+  using ByName = ObjectStore::ByName<T>;
+
+  struct HostNode {
+    HostShares shares;
+    std::optional<table::Host> host;  // as published
+    HostTls own_tls;
+    std::vector<BackendKey> backends;
+    std::vector<NamespacedName> secrets;  // asked for when it was built
+    std::optional<NamespacedName> certificate;
+  };
+  struct BackendNode {
+    std::size_t users = 0;
+    std::optional<table::Backend> backend;  // as published
+  };
+  struct CertificateNode {
+    std::size_t users = 0;
+    std::optional<util::ContentHash> published;
+  };
+
+  void put(kube::Object object);
+  void remove(const kube::ObjectRef& ref);
+  void put_ingress(kube::Object object, const NamespacedName& name);
+  void put_slice(kube::Object object, const NamespacedName& name);
+  void put_secret(kube::Object object, const NamespacedName& name);
+  void touch_backends(const NamespacedName& service);
+  void touch_service(const NamespacedName& name);
+  void touch_slice(const NamespacedName& name);
+  void touch_secret(const NamespacedName& name);
+  void serve(const NamespacedName& name);
+  void stop_serving(const NamespacedName& name);
+  bool is_ignored(const std::string& ns) const;
+  void take_decoding_problems(const kube::SourceEvents& events);
+
+  void update_classes();
+  void update_default_backend();
+  void update_hosts(Changes& changes);
+  void update_host(const std::string& name, Changes& changes);
+  void remove_host(const std::string& name, Changes& changes);
+  void index_host(const std::string& name, HostNode& node, BuiltHost& built,
+                  std::vector<NamespacedName> secrets);
+  void update_settings(Changes& changes);
+  void update_backends(Changes& changes);
+  void update_certificates(Changes& changes);
+  void update_checks();
+
+  HostTls wildcard_tls_of(const std::string& name) const;
+  void use_backends(const std::vector<BackendKey>& keys);
+  void drop_backends(const std::vector<BackendKey>& keys);
+  void use_certificate(const std::optional<NamespacedName>& name);
+  void drop_certificate(const std::optional<NamespacedName>& name);
+  BuiltBackend build(const BackendKey& key) const;
+
+  const Options options_;
+  ObjectStore store_;
+  ProblemBook problems_;
+
+  // The table, and what it is made from.
+  std::unordered_map<std::string, HostNode> hosts_;
+  std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
+  ByName<CertificateNode> certificates_;
+  std::optional<table::Settings> settings_;
+  std::optional<NamespacedName> default_certificate_;  // while it is usable
+  std::optional<BackendKey> default_backend_;          // while it is usable
+
+  // The index: what an object touches.
+  std::unordered_set<NamespacedName, NamespacedNameHash> served_;
+  ByName<NameSet> ingresses_by_service_;
+  ByName<NameSet> ingresses_by_secret_;
+  ByName<std::set<std::string>> hosts_by_secret_;
+  std::unordered_map<std::string, std::set<std::string>> hosts_by_wildcard_;
+  std::set<std::string> hosts_with_default_backend_;
+
+  // What has to be made anew.
+  bool classes_changed_ = false;
+  bool default_backend_changed_ = true;
+  std::set<std::string> dirty_hosts_;
+  std::set<BackendKey> dirty_backends_;
+  NameSet dirty_certificates_;
+  NameSet dirty_checks_;  // Ingresses
+};
+
+}  // namespace weir::ingress

@@ -1,0 +1,203 @@
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "ingress/objects.h"
+#include "ingress/table_dump.h"
+#include "ingress/translate.h"
+#include "ingress/translator.h"
+
+namespace weir::ingress {
+namespace {
+
+/// A small world in which everything meets everything: few names, many changes.
+class World {
+ public:
+  explicit World(std::uint64_t seed) : random_(seed) {}
+
+  int upto(int n) { return std::uniform_int_distribution<int>(0, n)(random_); }
+  template <class T>
+  const T& one_of(const std::vector<T>& choices) {
+    return choices[static_cast<std::size_t>(upto(static_cast<int>(choices.size()) - 1))];
+  }
+
+  kube::Object object() {
+    switch (upto(9)) {
+      case 0:
+        return ingress_class();
+      case 1:
+        return service();
+      case 2:
+      case 3:
+        return slice();
+      case 4:
+        return secret();
+      default:
+        return ingress();
+    }
+  }
+
+ private:
+  kube::IngressBackend backend() {
+    auto backend = test::to(one_of(services_), one_of<std::int32_t>({80, 80, 81}));
+    backend.is_resource = upto(15) == 0;
+    if (upto(5) == 0) backend.port.name = "web";
+    return backend;
+  }
+
+  kube::Ingress ingress() {
+    kube::Ingress ingress;
+    ingress.meta = test::meta(one_of<std::string>({"i1", "i2", "i3", "i4", "i5"}),
+                              one_of<std::string>({"default", "team"}), upto(2));
+    if (upto(2) == 0) {
+      ingress.ingress_class_name = one_of<std::string>({"c1", "c2"});
+    } else if (upto(3) != 0) {
+      ingress.meta.annotations["kubernetes.io/ingress.class"] = upto(4) == 0 ? "other" : "nginx";
+    }
+    if (upto(2) == 0) ingress.default_backend = backend();
+    for (int i = upto(3); i > 0; --i) {
+      kube::IngressRule rule{one_of(hosts_), {}};
+      for (int j = upto(2); j > 0; --j) {
+        rule.paths.push_back(
+            {one_of<std::string>({"/", "/a", "/b", "", "bad"}),
+             one_of<kube::PathType>({kube::PathType::Exact, kube::PathType::Prefix}), backend()});
+      }
+      ingress.rules.push_back(std::move(rule));
+    }
+    for (int i = upto(2); i > 0; --i) {
+      ingress.tls.push_back({{one_of(hosts_)}, one_of<std::string>({"s1", "s2", ""})});
+    }
+    return ingress;
+  }
+
+  kube::IngressClass ingress_class() {
+    kube::IngressClass ingress_class;
+    ingress_class.meta.name = one_of<std::string>({"c1", "c2"});
+    ingress_class.controller = one_of<std::string>({"weir.dev/ingress", "example.com/other"});
+    if (upto(1) == 0) {
+      ingress_class.meta.annotations["ingressclass.kubernetes.io/is-default-class"] = "true";
+    }
+    return ingress_class;
+  }
+
+  kube::Service service() {
+    auto service = test::service(one_of(services_), one_of<std::int32_t>({80, 81}));
+    service.meta.ns = one_of<std::string>({"default", "team"});
+    if (upto(2) == 0) service.ports[0].name = "web";
+    if (upto(5) == 0) {
+      service.type = "ExternalName";
+      service.external_name = one_of<std::string>({"db.example", "localhost", "10.9.9.9", "?"});
+    }
+    return service;
+  }
+
+  kube::EndpointSlice slice() {
+    const std::vector<std::string> addresses = {"10.0.0.1", "10.0.0.2", "bad"};
+    auto slice = test::slice(one_of<std::string>({"e1", "e2", "e3"}), one_of(services_), {});
+    slice.meta.ns = one_of<std::string>({"default", "team"});
+    slice.ports[0].name = one_of<std::string>({"", "web"});
+    for (int i = upto(3); i > 0; --i) {
+      kube::SliceEndpoint endpoint;
+      endpoint.addresses = {one_of(addresses)};
+      if (upto(1) == 0) endpoint.ready = upto(1) == 0;
+      endpoint.serving = true;
+      endpoint.terminating = upto(1) == 0;
+      slice.endpoints.push_back(std::move(endpoint));
+    }
+    return slice;
+  }
+
+  kube::Secret secret() {
+    const auto& pair = test::make_pair({one_of<std::string>({"a.x.example", "*.x.example"})},
+                                       "test", one_of<long>({1, 2}));
+    auto secret = test::secret(one_of<std::string>({"s1", "s2"}), pair);
+    secret.meta.ns = one_of<std::string>({"default", "team"});
+    if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
+    return secret;
+  }
+
+  std::mt19937_64 random_;
+  const std::vector<std::string> hosts_ = {"",          "a.x.example", "b.x.example", "*.x.example",
+                                           "y.example", "A.X.example", "not a host"};
+  const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
+};
+
+/// Objects as they are, next to the table that the steps led to.
+class Follower {
+ public:
+  explicit Follower(Options options) : options_(options), translator_(options) {}
+
+  void step(kube::SourceEvents events) {
+    for (const auto& object : events.upserts)
+      objects_.insert_or_assign(kube::ref_of(object), object);
+    for (const auto& ref : events.removes) objects_.erase(ref);
+    const auto changes = translator_.apply(std::move(events));
+    for (const auto& upsert : changes.upserts) {
+      const auto key = table::key_of(upsert);
+      const auto former = resources_.find(key);
+      EXPECT_FALSE(former != resources_.end() && former->second == upsert)
+          << table::to_string(key) << " did not change";
+      resources_.insert_or_assign(key, upsert);
+    }
+    for (const auto& key : changes.removes) {
+      EXPECT_EQ(resources_.erase(key), 1U) << table::to_string(key) << " was not there";
+    }
+    for (const auto& problem : changes.disappeared) EXPECT_EQ(problems_.erase(problem), 1U);
+    for (const auto& problem : changes.appeared) EXPECT_TRUE(problems_.insert(problem).second);
+  }
+
+  std::string by_steps() const { return test::dump(resources_, problems_); }
+  std::string at_once() const {
+    std::vector<kube::Object> objects;
+    for (const auto& [ref, object] : objects_) objects.push_back(object);
+    const auto translation = translate(objects, options_);
+    return test::dump(translation.resources, translation.problems);
+  }
+  std::vector<kube::ObjectRef> refs() const {
+    std::vector<kube::ObjectRef> refs;
+    for (const auto& [ref, object] : objects_) refs.push_back(ref);
+    return refs;
+  }
+
+ private:
+  Options options_;
+  Translator translator_;
+  std::map<kube::ObjectRef, kube::Object> objects_;
+  std::map<table::ResourceKey, table::Resource> resources_;
+  std::set<kube::Problem> problems_;
+};
+
+class TranslatorProperty : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(TranslatorProperty, AnySequenceOfChangesEndsInTheTableOfItsObjects) {
+  World world(GetParam());
+  Options options;
+  options.serve_classless = world.upto(1) == 0;
+  if (world.upto(1) == 0) options.default_backend = NamespacedName{"default", "fallback"};
+  if (world.upto(1) == 0) options.default_certificate = NamespacedName{"team", "s1"};
+  Follower follower(options);
+
+  for (int step = 0; step < 250; ++step) {
+    kube::SourceEvents events;
+    for (int i = world.upto(4) == 0 ? 5 : 1; i > 0; --i) {
+      const auto refs = follower.refs();
+      if (!refs.empty() && world.upto(3) == 0) {
+        events.removes.push_back(world.one_of(refs));
+      } else {
+        events.upserts.push_back(world.object());
+      }
+    }
+    // One call never says both of one object.
+    std::erase_if(events.removes, [&](const kube::ObjectRef& ref) {
+      return std::any_of(events.upserts.begin(), events.upserts.end(),
+                         [&](const auto& object) { return kube::ref_of(object) == ref; });
+    });
+    follower.step(std::move(events));
+    ASSERT_EQ(follower.by_steps(), follower.at_once()) << "after step " << step;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, TranslatorProperty, testing::Range<std::uint64_t>(1, 21));
+
+}  // namespace
+}  // namespace weir::ingress

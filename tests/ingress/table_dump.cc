@@ -1,0 +1,66 @@
+#include "ingress/table_dump.h"
+
+#include <fmt/format.h>
+
+namespace weir::test {
+
+namespace {
+
+struct Dumper {
+  std::string& out;
+
+  void operator()(const table::Settings& settings) const {
+    out += fmt::format("settings http={} https={}", settings.public_http_port,
+                       settings.public_https_port);
+    if (!settings.default_certificate.empty()) {
+      out += " certificate=" + settings.default_certificate;
+    }
+    out += '\n';
+  }
+
+  void operator()(const table::Certificate& certificate) const {
+    out += "certificate " + certificate.name + '\n';
+  }
+
+  void operator()(const table::Backend& backend) const {
+    out += "backend " + backend.name + '\n';
+    if (backend.dns) {
+      out += fmt::format("  dns {} port {}{}\n", backend.dns->name, backend.dns->port,
+                         backend.dns->allow_loopback ? " loopback allowed" : "");
+    }
+    for (const auto& endpoint : backend.endpoints) {
+      out += fmt::format("  {} {} id={}{}{}\n", endpoint.address, endpoint.port, endpoint.id,
+                         endpoint.state == table::Endpoint::State::Draining ? " draining" : "",
+                         endpoint.zone.empty() ? "" : " zone=" + endpoint.zone);
+    }
+  }
+
+  void operator()(const table::Host& host) const {
+    out += fmt::format("host \"{}\"", host.name);
+    for (const auto& certificate : host.certificates) out += " certificate=" + certificate;
+    out += '\n';
+    for (const auto& route : host.routes) {
+      out += fmt::format("  {} {}{} ->",
+                         route.match.kind == table::PathMatch::Kind::Exact ? "exact" : "prefix",
+                         route.match.path, route.https_only ? " https-only" : "");
+      if (route.backends.empty()) out += " 404";
+      for (const auto& backend : route.backends) out += ' ' + backend.backend;
+      out += route.origin.empty() ? "\n" : " (" + route.origin + ")\n";
+    }
+  }
+};
+
+}  // namespace
+
+std::string dump(const std::map<table::ResourceKey, table::Resource>& resources,
+                 const std::set<kube::Problem>& problems) {
+  std::string out;
+  for (const auto& [key, resource] : resources) std::visit(Dumper{out}, resource);
+  for (const auto& problem : problems) {
+    out += fmt::format("problem {} {} {}: {}\n", problem.code, kube::to_string(problem.object),
+                       problem.field, problem.message);
+  }
+  return out;
+}
+
+}  // namespace weir::test

@@ -1,0 +1,211 @@
+#include "ingress/translator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ingress/objects.h"
+
+namespace weir::ingress {
+namespace {
+
+using test::ingress;
+using test::rule;
+using test::to;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<std::string> keys(const Changes& changes) {
+  std::vector<std::string> texts;
+  for (const auto& resource : changes.upserts) {
+    texts.push_back(table::to_string(table::key_of(resource)));
+  }
+  for (const auto& key : changes.removes) texts.push_back("no " + table::to_string(key));
+  return texts;
+}
+
+class TranslatorTest : public testing::Test {
+ protected:
+  template <class... Objects>
+  std::vector<std::string> put(Objects... objects) {
+    kube::SourceEvents events;
+    (events.upserts.push_back(std::move(objects)), ...);
+    last_ = translator_.apply(std::move(events));
+    return keys(last_);
+  }
+  std::vector<std::string> remove(kube::Kind kind, const std::string& name) {
+    kube::SourceEvents events;
+    events.removes.push_back({kind, "default", name});
+    last_ = translator_.apply(std::move(events));
+    return keys(last_);
+  }
+
+  Translator translator_{Options{}};
+  Changes last_;
+};
+
+TEST_F(TranslatorTest, FirstUpdateGivesTheSettingsOnly) {
+  EXPECT_THAT(put(), ElementsAre("settings"));
+  EXPECT_THAT(put(), IsEmpty());
+}
+
+TEST_F(TranslatorTest, EndpointChangeTouchesItsBackendsOnly) {
+  put(test::service("shop"), test::service("other"), test::slice("s", "shop", {"10.0.0.1"}),
+      ingress("a", {rule("a.example", "/", to("shop"))}),
+      ingress("b", {rule("b.example", "/", to("other"))}));
+
+  EXPECT_THAT(put(test::slice("s", "shop", {"10.0.0.2"})), ElementsAre("backend default/shop:80"));
+  EXPECT_THAT(remove(kube::Kind::EndpointSlice, "s"), ElementsAre("backend default/shop:80"));
+  EXPECT_THAT(put(test::slice("u", "unused", {"10.0.0.2"})), IsEmpty());
+}
+
+TEST_F(TranslatorTest, SliceThatMovesToAnotherServiceTouchesBoth) {
+  put(test::service("shop"), test::service("other"), test::slice("s", "shop", {"10.0.0.1"}),
+      ingress("a", {rule("a.example", "/a", to("shop")), rule("a.example", "/b", to("other"))}));
+
+  EXPECT_THAT(put(test::slice("s", "other", {"10.0.0.1"})),
+              ElementsAre("backend default/other:80", "backend default/shop:80"));
+}
+
+TEST_F(TranslatorTest, SameObjectAgainChangesNothing) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  put(object);
+  object.meta.resource_version = "another";
+  EXPECT_THAT(put(object), IsEmpty());
+}
+
+TEST_F(TranslatorTest, IngressThatMovesToAnotherHost) {
+  put(ingress("a", {rule("a.example", "/", to("shop"))}));
+
+  EXPECT_THAT(put(ingress("a", {rule("b.example", "/", to("other"))})),
+              ElementsAre("backend default/other:80", "host b.example",
+                          "no backend default/shop:80", "no host a.example"));
+  EXPECT_THAT(remove(kube::Kind::Ingress, "a"),
+              ElementsAre("no backend default/other:80", "no host b.example"));
+}
+
+TEST_F(TranslatorTest, RenewedCertificateTouchesNoHost) {
+  const std::vector<kube::IngressTls> tls = {{{"a.example"}, "tls"}};
+  EXPECT_THAT(put(ingress("a", {rule("a.example", "/", to("shop"))}, tls),
+                  test::secret("tls", test::make_pair({"a.example"}))),
+              ElementsAre("settings", "certificate default/tls", "backend default/shop:80",
+                          "host a.example"));
+
+  EXPECT_THAT(put(test::secret("tls", test::make_pair({"a.example"}, "test", 2))),
+              ElementsAre("certificate default/tls"));
+  EXPECT_THAT(put(test::secret("tls", test::make_pair({"b.example"}))),
+              ElementsAre("host a.example", "no certificate default/tls"));
+  EXPECT_EQ(last_.appeared.at(0).code, "CertificateHostMismatch");
+  EXPECT_THAT(put(test::secret("tls", test::make_pair({"a.example"}))),
+              ElementsAre("certificate default/tls", "host a.example"));
+  EXPECT_EQ(last_.disappeared.at(0).code, "CertificateHostMismatch");
+  EXPECT_THAT(remove(kube::Kind::Secret, "tls"),
+              ElementsAre("host a.example", "no certificate default/tls"));
+}
+
+TEST_F(TranslatorTest, WildcardHostTakesItsExactHostsAlong) {
+  const auto& pair = test::make_pair({"*.a.example"});
+  put(ingress("exact", {rule("eu.a.example", "/", to("shop"))}),
+      ingress("deep", {rule("x.eu.a.example", "/", to("shop"))}), test::secret("tls", pair));
+
+  EXPECT_THAT(
+      put(ingress("wild", {rule("*.a.example", "/", to("shop"))}, {{{"*.a.example"}, "tls"}})),
+      ElementsAre("certificate default/tls", "host *.a.example", "host eu.a.example"));
+  EXPECT_THAT(
+      remove(kube::Kind::Ingress, "wild"),
+      ElementsAre("host eu.a.example", "no certificate default/tls", "no host *.a.example"));
+}
+
+TEST_F(TranslatorTest, ClassThatComesLaterPullsItsIngressesIn) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  object.ingress_class_name = "weir";
+  EXPECT_THAT(put(object), ElementsAre("settings"));
+
+  kube::IngressClass ours;
+  ours.meta.name = "weir";
+  ours.controller = "weir.dev/ingress";
+  EXPECT_THAT(put(ours), ElementsAre("backend default/shop:80", "host a.example"));
+  ours.controller = "example.com/other";
+  EXPECT_THAT(put(ours), ElementsAre("no backend default/shop:80", "no host a.example"));
+  EXPECT_THAT(last_.disappeared.at(0).code, "ServiceNotFound");
+}
+
+TEST_F(TranslatorTest, ProblemsComeAndGoOnce) {
+  put(ingress("a", {rule("a.example", "/", to("shop"))}));
+  ASSERT_EQ(last_.appeared.size(), 1U);
+  EXPECT_EQ(last_.appeared[0].code, "ServiceNotFound");
+
+  put(test::slice("s", "shop", {"10.0.0.1"}));
+  EXPECT_THAT(last_.appeared, IsEmpty());
+  put(test::service("shop", 81));
+  EXPECT_EQ(last_.appeared.at(0).code, "ServicePortNotFound");
+  EXPECT_EQ(last_.disappeared.at(0).code, "ServiceNotFound");
+  put(test::service("shop"));
+  EXPECT_THAT(last_.appeared, IsEmpty());
+  EXPECT_EQ(last_.disappeared.at(0).code, "ServicePortNotFound");
+}
+
+TEST_F(TranslatorTest, DecodingProblemsArePassedOnUntilTheObjectIsNamedWithoutOne) {
+  const kube::ObjectRef ref{kube::Kind::Ingress, "default", "a"};
+  const kube::Problem problem{"InvalidObject", ref, "spec", "no"};
+  kube::SourceEvents events;
+  events.problems = {problem};
+  EXPECT_THAT(translator_.apply(events).appeared, ElementsAre(problem));
+  EXPECT_THAT(translator_.apply(events).appeared, IsEmpty());
+
+  put(ingress("a", {}));
+  EXPECT_THAT(last_.disappeared, ElementsAre(problem));
+}
+
+TEST_F(TranslatorTest, HostilePartsOfAnIngressAreReportedAndTheRestServed) {
+  auto object = ingress(
+      "a", {rule("A.Example", "/", to("shop")), rule("*.*.x", "/", to("shop")),
+            rule("b.example", "relative", to("shop")), rule("b.example", "/fine", to("shop")),
+            rule("c.example", "/", kube::IngressBackend{})});
+
+  EXPECT_THAT(put(object, test::service("shop")),
+              ElementsAre("settings", "backend default/shop:80", "host a.example", "host b.example",
+                          "host c.example"));
+  std::vector<std::string> codes;
+  for (const auto& problem : last_.appeared)
+    codes.push_back(problem.code.data() + (" " + problem.field));
+  EXPECT_THAT(
+      codes,
+      ElementsAre("InvalidHost spec.rules[1].host", "InvalidPath spec.rules[2].http.paths[0].path",
+                  "UnsupportedBackend spec.rules[4].http.paths[0].backend.service.name"));
+}
+
+TEST_F(TranslatorTest, AddressThatIsNoneIsReportedOnItsSlice) {
+  put(test::service("shop"), test::slice("s", "shop", {"10.0.0.1", "not-an-ip"}),
+      ingress("a", {rule("a.example", "/", to("shop"))}));
+
+  ASSERT_EQ(last_.appeared.size(), 1U);
+  EXPECT_EQ(kube::to_string(last_.appeared[0].object), "EndpointSlice default/s");
+  EXPECT_EQ(last_.appeared[0].field, "endpoints[1].addresses[0]");
+  remove(kube::Kind::Ingress, "a");
+  EXPECT_EQ(last_.disappeared.size(), 1U);
+}
+
+TEST(Translator, DefaultBackendOfTheFlagComesAndGoesWithItsEndpoints) {
+  Options options;
+  options.default_backend = NamespacedName{"default", "fallback"};
+  Translator translator(options);
+  const auto put = [&](kube::Object object) {
+    kube::SourceEvents events;
+    events.upserts.push_back(std::move(object));
+    return keys(translator.apply(std::move(events)));
+  };
+  put(test::service("fallback"));
+  put(ingress("a", {rule("a.example", "/a", to("shop"))}));
+  put(ingress("b", {rule("b.example", "/", to("shop"))}));
+
+  EXPECT_THAT(put(test::slice("f", "fallback", {"10.0.0.1"})),
+              ElementsAre("backend default/fallback", "host (every other name)", "host a.example"));
+  EXPECT_THAT(put(test::slice("f", "fallback", {"10.0.0.2"})),
+              ElementsAre("backend default/fallback"));
+  EXPECT_THAT(
+      put(test::slice("f", "fallback", {})),
+      ElementsAre("host a.example", "no backend default/fallback", "no host (every other name)"));
+}
+
+}  // namespace
+}  // namespace weir::ingress

@@ -1,0 +1,155 @@
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "support/websocket_peer.h"
+#include "support/temp_folder.h"
+#include "support/weir.h"
+
+namespace weir::test {
+namespace {
+
+/// Both programs on a folder that starts with one good host, "good.example".
+class Folder : public testing::Test {
+ protected:
+  Folder() : app_([](Socket& socket) { websocket_echo(socket, "hello"); }) {
+    folder_.replace("good.yaml", manifest::service("good", {app_.port()}) + "---\n" +
+                                   manifest::ingress("good", "good.example", "good"));
+    socket_ = runtime_.path("weir.sock");
+    controller_ = std::make_unique<ControllerProcess>("dir:" + folder_.path(), socket_);
+    proxy_ = std::make_unique<ProxyProcess>(socket_);
+    EXPECT_TRUE(proxy_->wait_ready()) << controller_->process().output();
+  }
+  ~Folder() override {
+    EXPECT_EQ(proxy_->get("good.example").body, "hello") << "the good one lives";
+  }
+
+  /// What the problem's log line says, once there is one with `text`.
+  std::string logged(const std::string& text) { return controller_->process().wait_for_line(text); }
+  double problems(const std::string& code) const {
+    return controller_->metric("weir_controller_problems{code=\"" + code + "\"");
+  }
+  int status(const std::string& host, const std::string& path = "/") const {
+    return proxy_->get(host, path).status;
+  }
+
+  Backend app_;
+  TempFolder folder_;
+  TempFolder runtime_;
+  std::string socket_;
+  std::unique_ptr<ControllerProcess> controller_;
+  std::unique_ptr<ProxyProcess> proxy_;
+};
+
+TEST_F(Folder, FollowsEveryChangeOfItsFiles) {
+  folder_.replace("sub/new.yaml", manifest::ingress("new", "new.example", "good"));
+  EXPECT_TRUE(eventually([&] { return status("new.example") == 200; }));
+  folder_.replace("sub/new.yaml", manifest::ingress("new", "renamed.example", "good"));
+  EXPECT_TRUE(eventually([&] { return status("renamed.example") == 200; }));
+  EXPECT_EQ(status("new.example"), 404);
+  folder_.remove("sub/new.yaml");
+  EXPECT_TRUE(eventually([&] { return status("renamed.example") == 404; }));
+}
+
+TEST_F(Folder, ABrokenFileIsReportedAndItsLastGoodObjectsStay) {
+  folder_.replace("other.yaml", manifest::ingress("other", "other.example", "good"));
+  ASSERT_TRUE(eventually([&] { return status("other.example") == 200; }));
+  folder_.replace("other.yaml", "apiVersion: networking.k8s.io/v1\nkind: Ingress\n  bad indent: [");
+  EXPECT_NE(logged("other.yaml:"), "");
+  EXPECT_EQ(status("other.example"), 200);
+  folder_.replace("other.yaml", manifest::ingress("other", "mended.example", "good"));
+  EXPECT_TRUE(eventually([&] { return status("mended.example") == 200; }));
+}
+
+TEST_F(Folder, InvalidIngressesAreNamedAndRefused) {
+  folder_.replace("bad.yaml",
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: bad}\n"
+                "spec:\n  rules:\n  - host: 'Not A Host'\n    http:\n      paths:\n"
+                "      - {path: nowhere, pathType: Prefix, backend: {service: {name: good, port: "
+                "{number: 99999}}}}\n");
+  EXPECT_NE(logged("Ingress default/bad"), "");
+  EXPECT_TRUE(eventually([&] { return controller_->metric("weir_controller_problems") >= 1; }));
+}
+
+TEST_F(Folder, AMissingServiceIs503AndSaidSo) {
+  folder_.replace("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
+  EXPECT_TRUE(eventually([&] { return status("lost.example") == 503; }));
+  EXPECT_EQ(problems("ServiceNotFound"), 1);
+  EXPECT_NE(logged("nobody"), "");
+}
+
+TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
+  folder_.replace("tls.yaml", manifest::ingress("tls", "tls.example", "good", "tls"));
+  const auto one = make_key_pair("tls.example");
+  const auto two = make_key_pair("tls.example");
+  folder_.replace("secret.yaml",
+                "apiVersion: v1\nkind: Secret\nmetadata: {name: tls}\ndata:\n  tls.crt: " +
+                    base64(one.certificate) + "\n  tls.key: " + base64(two.key) + "\n");
+  EXPECT_TRUE(eventually([&] { return problems("InvalidCertificate") >= 1; }));
+  EXPECT_NE(Socket::connect_tls(proxy_->ports().https, "tls.example")
+                .peer_subject()
+                .find("Kubernetes Ingress Controller Fake Certificate"),
+            std::string::npos);
+  EXPECT_EQ(controller_->process().output().find("PRIVATE KEY"), std::string::npos);
+
+  folder_.replace("secret.yaml", manifest::tls_secret("tls", "tls.example"));
+  EXPECT_TRUE(eventually([&] {
+    return Socket::connect_tls(proxy_->ports().https, "tls.example").peer_subject() ==
+           "/CN=tls.example";
+  }));
+  EXPECT_EQ(status("tls.example"), 308);
+}
+
+TEST_F(Folder, TextThatIsNotUtf8IsRefused) {
+  folder_.replace("bytes.yaml",
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: bytes\n"
+                "  annotations: {nginx.ingress.kubernetes.io/rewrite-target: \"\xff\xfe\"}\nspec: "
+                "{rules: [{host: bytes.example}]}\n");
+  EXPECT_NE(logged("bytes.yaml"), "");
+}
+
+TEST_F(Folder, AnObjectOfOneAndAHalfMegabytesIsTaken) {
+  std::string large = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n  text: ";
+  large.append(1'500'000, 'x').append("\n");
+  folder_.replace("large.yaml", large);
+  folder_.replace("after.yaml", manifest::ingress("after", "after.example", "good"));
+  EXPECT_TRUE(eventually([&] { return status("after.example") == 200; }));
+}
+
+TEST_F(Folder, GarbageOnTheHttpPortIs400) {
+  auto client = Socket::connect(proxy_->ports().http);
+  client.send(std::string("\0\1\2\3garbage\r\n\r\n", 15));
+  EXPECT_EQ(receive_response(client).status, 400);
+  EXPECT_EQ(proxy_->metric("weir_proxy_local_answers_total{reason=\"bad_request\""), 1);
+}
+
+TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
+  auto client = Socket::connect(proxy_->ports().https);
+  client.send("\x16\x03\x01\xff\xff garbage garbage garbage");
+  client.shutdown_write();
+  client.receive_all();
+  auto plain = Socket::connect(proxy_->ports().https);
+  plain.send("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n");
+  EXPECT_EQ(receive_response(plain).status, 400) << "plain HTTP on the TLS port";
+  EXPECT_TRUE(eventually(
+      [&] { return proxy_->metric("weir_proxy_tls_handshakes_total{result=\"failed\"") == 2; }));
+}
+
+TEST_F(Folder, AHostIsServedOverTlsByItsName) {
+  folder_.replace("tls.yaml", manifest::ingress("tls", "*.wild.example", "good", "wild") + "---\n" +
+                                manifest::tls_secret("wild", "*.wild.example"));
+  EXPECT_TRUE(eventually([&] {
+    return Socket::connect_tls(proxy_->ports().https, "a.wild.example").peer_subject() ==
+           "/CN=*.wild.example";
+  }));
+  auto client = Socket::connect_tls(proxy_->ports().https, "a.wild.example");
+  client.send("GET / HTTP/1.1\r\nHost: a.wild.example\r\n\r\n");
+  EXPECT_EQ(receive_response(client).body, "hello");
+  EXPECT_NE(Socket::connect_tls(proxy_->ports().https, "a.b.wild.example")
+                .peer_subject()
+                .find("Fake Certificate"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,153 @@
+#include "proxy_control/admin.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy_control/support.h"
+
+namespace weir::proxy_control {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+AdminPages pages(std::string why_not = "") {
+  return {[why_not] { return why_not; }, [] { return std::string("weir 1\n"); }};
+}
+
+TEST(AdminAnswer, TellsWhetherItIsReady) {
+  EXPECT_EQ(admin_answer("GET", "/healthz", pages("draining")).status, 200U);
+  for (const char* path : {"/readyz", "/lb-healthz", "/readyz?verbose"}) {
+    EXPECT_EQ(admin_answer("GET", path, pages()).status, 200U) << path;
+    const auto no = admin_answer("GET", path, pages("draining"));
+    EXPECT_EQ(no.status, 503U) << path;
+    EXPECT_EQ(no.body, "draining\n");
+  }
+  EXPECT_EQ(admin_answer("GET", "/metrics", pages()).body, "weir 1\n");
+  EXPECT_EQ(admin_answer("HEAD", "/metrics", pages()).status, 200U);
+}
+
+TEST(AdminAnswer, RefusesEverythingElse) {
+  for (const char* path : {"/", "", "/readyz/", "/metricsx", "*", "http://x/readyz"}) {
+    EXPECT_EQ(admin_answer("GET", path, pages()).status, 404U) << path;
+  }
+  EXPECT_EQ(admin_answer("POST", "/readyz", pages()).status, 405U);
+}
+
+/// A client that writes what it is told, and reads until the server hangs up.
+class Client {
+ public:
+  explicit Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const timeval patience{kPatience.count(), 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  ~Client() { ::close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  void write(const std::string& text) const {
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  std::string read() const {
+    std::string all;
+    std::array<char, 4096> buffer{};
+    for (;;) {
+      const auto size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+      if (size <= 0) return all;
+      all.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+class AdminServerTest : public ::testing::Test {
+ protected:
+  ~AdminServerTest() override {
+    thread_.run([this] { server_.reset(); });
+  }
+  void start(AdminServer::Options options) {
+    options.listen = {"127.0.0.1", 0};
+    thread_.run([&] { server_ = *AdminServer::start(thread_.io, options, pages()); });
+  }
+
+  IoThread thread_;
+  std::unique_ptr<AdminServer> server_;
+};
+
+TEST_F(AdminServerTest, AnswersSeveralRequestsOfAConnection) {
+  start({});
+  const Client client(server_->port());
+  client.write(
+      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+      "HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+  const auto all = client.read();
+
+  EXPECT_THAT(all, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(all, HasSubstr("HTTP/1.1 404 Not Found\r\n"));
+  EXPECT_THAT(all, HasSubstr("Content-Length: 7\r\n"));
+  EXPECT_TRUE(all.ends_with("\r\n\r\n"));  // HEAD has no body
+}
+
+TEST_F(AdminServerTest, AnswersMetricsAsText) {
+  start({});
+  const Client client(server_->port());
+  client.write("GET /metrics HTTP/1.0\r\n\r\n");
+  const auto all = client.read();
+  EXPECT_THAT(all, HasSubstr("text/plain; version=0.0.4"));
+  EXPECT_TRUE(all.ends_with("\r\n\r\nweir 1\n"));
+}
+
+TEST_F(AdminServerTest, HangsUpOnWhatIsNoRequest) {
+  start({});
+  for (const auto& text : {std::string("nonsense\r\n\r\n"), std::string(20'000, 'x'),
+                           "GET / HTTP/1.1\r\nX: " + std::string(10'000, 'x') + "\r\n\r\n"}) {
+    const Client client(server_->port());
+    client.write(text);
+    EXPECT_EQ(client.read(), "");
+  }
+}
+
+TEST_F(AdminServerTest, HangsUpOnASilentClient) {
+  start({.listen = {}, .max_connections = 64, .timeout = std::chrono::seconds(1)});
+  const Client client(server_->port());
+  EXPECT_EQ(client.read(), "");
+}
+
+TEST_F(AdminServerTest, FurtherClientsWaitForTheirTurn) {
+  start({.listen = {}, .max_connections = 1, .timeout = std::chrono::seconds(60)});
+  auto first = std::make_unique<Client>(server_->port());
+  first->write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  const Client second(server_->port());
+  second.write("GET /healthz HTTP/1.0\r\n\r\n");
+
+  first.reset();
+
+  EXPECT_THAT(second.read(), StartsWith("HTTP/1.0 200 OK"));
+}
+
+TEST_F(AdminServerTest, AnAddressInUseIsAnErrorThatNamesIt) {
+  start({});
+  const auto port = server_->port();
+  const auto error = thread_.run([&] {
+    return AdminServer::start(thread_.io, {.listen = {"127.0.0.1", port}}, pages()).error();
+  });
+  EXPECT_THAT(error.detail, HasSubstr(std::to_string(port)));
+  EXPECT_THAT(error.detail, HasSubstr("in use"));
+}
+
+}  // namespace
+}  // namespace weir::proxy_control

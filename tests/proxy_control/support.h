@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <future>
+#include <string>
+#include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "table/codec.h"
+
+namespace weir::proxy_control {
+
+/// The longest that a test waits for an event before it fails.
+inline constexpr std::chrono::seconds kPatience{60};
+
+/// Runs the io_context on this thread until `done` holds. False: it never did.
+template <class Done>
+bool run_until(boost::asio::io_context& io, Done done) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (io.run_one_for(std::chrono::milliseconds(100)) == 0) io.restart();
+  }
+  return true;
+}
+
+/// An io_context on a thread of its own, as the control thread has it.
+class IoThread {
+ public:
+  IoThread() : work_(io.get_executor()), thread_([this] { io.run(); }) {}
+  ~IoThread() { stop(); }
+
+  /// Before what the io_context's coroutines refer to goes away.
+  void stop() {
+    io.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Runs `what` there, and gives back what it returns.
+  template <class What>
+  auto run(What what) {
+    std::packaged_task<decltype(what())()> task(std::move(what));
+    auto result = task.get_future();
+    boost::asio::post(io, [&task] { task(); });
+    return result.get();
+  }
+
+  boost::asio::io_context io;
+
+ private:
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+/// A P-256 certificate with its key.
+table::Certificate make_certificate(const std::string& name);
+
+inline table::Host make_host(const std::string& name, const std::string& backend = "a/b:80") {
+  table::Host host;
+  host.name = name;
+  host.routes = {{{}, "a/i", false, {{backend, 1}}}};
+  return host;
+}
+
+inline table::Backend make_backend(const std::string& name, const std::string& address) {
+  table::Backend backend;
+  backend.name = name;
+  backend.endpoints = {{address, address, 80, table::Endpoint::State::Ready, ""}};
+  return backend;
+}
+
+}  // namespace weir::proxy_control
