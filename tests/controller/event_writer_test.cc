@@ -10,7 +10,7 @@ namespace weir::controller {
 namespace {
 
 using namespace std::chrono_literals;
-using support::ScriptedApiServer;
+using test::ScriptedApiServer;
 using testing::HasSubstr;
 
 kube::Problem problem(const std::string& name, const std::string& message = "there is no Service") {
