@@ -7,6 +7,7 @@
 
 #include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"
+#include "support/temp_folder.h"
 
 namespace weir::controller {
 namespace {
@@ -43,7 +44,7 @@ class PushServerTest : public testing::Test {
       server_ = std::move(*listening);
     });
   }
-  std::string path() const { return folder_ / "control.sock"; }
+  std::string path() const { return folder_.path("control.sock"); }
 
   std::uint64_t publish(const std::vector<table::Resource>& upserts,
                         const std::vector<table::ResourceKey>& removes = {}) {
