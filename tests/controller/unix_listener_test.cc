@@ -1,5 +1,6 @@
 #include "controller/unix_listener.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
