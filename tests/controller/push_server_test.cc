@@ -217,6 +217,20 @@ TEST_F(PushServerTest, RefusedResourceIsNotSentAgainUntilItChanges) {
   wait_for_metric("weir_controller_resources_refused_total 1");
 }
 
+TEST_F(PushServerTest, RefusedVersionThatComesBackIsNotSentAgain) {
+  publish({table::Settings{}, host("bad.example")});
+  ScriptedProxy proxy(path());
+  proxy.hello();
+  const auto first = proxy.read_update();
+  proxy.nack(first, {table::ResourceKind::Host, "bad.example"}, "no");
+  wait_for_metric("weir_controller_resources_refused_total 1");
+  publish({host("bad.example", "default/better:80")});
+  publish({host("bad.example"), host("other.example")});
+  proxy.ack(first);
+
+  EXPECT_THAT(names(proxy.take_update()), ElementsAre("host other.example"));
+}
+
 TEST_F(PushServerTest, RefusedResourceThatIsTakenBackIsNotRemovedFromAProxyThatNeverHadIt) {
   publish({table::Settings{}});
   ScriptedProxy proxy(path());
