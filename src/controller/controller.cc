@@ -72,6 +72,8 @@ class Controller::Impl {
       return util::Error{listening.error().code, "--metrics-listen: " + listening.error().detail};
     }
     metrics_listener_ = std::move(*listening);
+    log::info("metrics listening on {}:{}", options_.metrics_listen->address,
+              metrics_listener_->port());
     return {};
   }
 

@@ -66,6 +66,10 @@ struct Metrics::Impl {
           .Add({});
   prometheus::Counter& updates =
       counter(registry, "weir_controller_updates_sent_total", "Updates sent to proxies").Add({});
+  prometheus::Counter& resources_sent =
+      counter(registry, "weir_controller_resources_sent_total",
+              "Resources that updates to proxies brought or removed")
+          .Add({});
   prometheus::Counter& acks = counter(registry, "weir_controller_updates_acknowledged_total",
                                       "Updates that proxies run on every worker")
                                   .Add({});
@@ -133,8 +137,9 @@ void Metrics::proxy_disconnected() {
 void Metrics::peer_refused() {
   impl_->refused_peers.Increment();
 }
-void Metrics::update_sent() {
+void Metrics::update_sent(std::size_t resources) {
   impl_->updates.Increment();
+  impl_->resources_sent.Increment(static_cast<double>(resources));
 }
 void Metrics::ack_received() {
   impl_->acks.Increment();

@@ -28,7 +28,8 @@ class Metrics {
   void proxy_connected();
   void proxy_disconnected();
   void peer_refused();
-  void update_sent();
+  /// `resources`: how many upserts and removes it held.
+  void update_sent(std::size_t resources);
   void ack_received();
   void nack_received();
   /// `reason` is one of a closed list (push_session.cc).

@@ -298,7 +298,7 @@ asio::awaitable<void> PushSession::write_update() {
     co_await write_frame(table::encode_frame(part));
     if (is_ended_) co_return;
   } while (upsert != upserts.end() || remove != removes.end());
-  metrics_.update_sent();
+  metrics_.update_sent(pending_.size());
 }
 
 void PushSession::expect_answer() {
