@@ -79,7 +79,7 @@ class ControllerTest : public testing::Test {
     asio::io_context io;
     asio::ip::tcp::socket socket(io);
     socket.connect({asio::ip::make_address("127.0.0.1"), controller_->metrics_port()});
-    asio::write(socket, asio::buffer("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n"));
+    asio::write(socket, asio::buffer("GET " + path + " HTTP/1.0\r\n\r\n"));
     std::string answer;
     boost::system::error_code end;
     asio::read(socket, asio::dynamic_buffer(answer), end);
