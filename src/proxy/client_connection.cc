@@ -286,7 +286,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
       request.framing.length > limit) {
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
-  auto backend = table.find_backend(route->backends.front().backend);
+  auto backend = table.find_backend(LiveTable::choose_backend(*route, worker_.random));
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   co_return co_await forward(std::move(backend));
 }

@@ -10,13 +10,6 @@ namespace weir::proxy {
 
 namespace {
 
-std::uint64_t next_random(std::uint64_t& state) {  // xorshift64*
-  state ^= state >> 12;
-  state ^= state << 25;
-  state ^= state >> 27;
-  return state * 0x2545F4914F6CDD1DULL;
-}
-
 EndpointRef pick_of(const std::vector<EndpointRef>& from, const std::vector<EndpointRef>& tried,
                     std::uint64_t& random_state) {
   const auto was_tried = [&](const EndpointRef& endpoint) {

@@ -21,6 +21,14 @@ namespace weir::proxy {
 
 class EndpointMap;
 
+/// xorshift64*: for balancing, not for secrets. `state` is never 0.
+inline std::uint64_t next_random(std::uint64_t& state) {
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545F4914F6CDD1DULL;
+}
+
 template <class T>
 using LocalRefCount = boost::intrusive_ref_counter<T, boost::thread_unsafe_counter>;
 

@@ -53,6 +53,20 @@ const table::Route* LiveTable::find_route(const table::Host& host, std::string_v
   return nullptr;
 }
 
+const std::string& LiveTable::choose_backend(const table::Route& route,
+                                             std::uint64_t& random_state) {
+  const auto& backends = route.backends;
+  if (backends.size() == 1) return backends.front().backend;
+  std::uint64_t total = 0;
+  for (const auto& backend : backends) total += backend.weight;
+  auto left = total == 0 ? 0 : next_random(random_state) % total;
+  for (const auto& backend : backends) {
+    if (left < backend.weight) return backend.backend;
+    left -= backend.weight;
+  }
+  return backends.front().backend;  // no weight at all
+}
+
 BackendRef LiveTable::find_backend(const std::string& name) const {
   const auto found = backends_.find(name);
   return found == backends_.end() ? nullptr : found->second;

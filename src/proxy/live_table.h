@@ -30,6 +30,8 @@ class LiveTable {
   /// `path` is normalised. nullptr: no route of this host takes it.
   static const table::Route* find_route(const table::Host& host, std::string_view path);
 
+  /// One of the route's backends, by weight. The route has at least one.
+  static const std::string& choose_backend(const table::Route& route, std::uint64_t& random_state);
   /// nullptr if the table has no such backend.
   BackendRef find_backend(const std::string& name) const;
 

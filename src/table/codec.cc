@@ -25,7 +25,6 @@ constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
 
 // Indexed by the enums' values.
-constexpr const char* kProtocols[] = {"http", "https"};
 constexpr const char* kStates[] = {"ready", "draining"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
 
@@ -112,7 +111,6 @@ struct WriteResource {
     static const Backend usual;
     Json map = Json::object();
     put(map, "name", backend.name, usual.name);
-    put_choice(map, "protocol", backend.protocol, usual.protocol, kProtocols);
     put_list(map, "endpoints", backend.endpoints, [](const auto& item) { return write(item); });
     if (backend.dns) map["dns"] = write(*backend.dns);
     return map;
@@ -243,7 +241,6 @@ Certificate read_certificate(Reader map) {
 Backend read_backend(Reader map, std::optional<util::Error>& error) {
   Backend backend;
   read_required_name(map, "name", backend.name);
-  map.choice("protocol", backend.protocol, kProtocols);
   map.list("endpoints", kMaxEndpoints, [&](const Json& item, std::string path) {
     auto endpoint = read_endpoint(Reader(item, std::move(path), error));
     if (!backend.endpoints.empty() && backend.endpoints.back().id >= endpoint.id) {

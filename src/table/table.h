@@ -42,9 +42,7 @@ struct DnsName {
 
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
-  enum class Protocol : std::uint8_t { Http, Https };
   std::string name;  ///< "namespace/service:port"
-  Protocol protocol = Protocol::Http;
   std::vector<Endpoint> endpoints;  ///< sorted by id, no duplicates
   std::optional<DnsName> dns;       ///< set: `endpoints` is empty and comes from DNS
 

@@ -1,5 +1,6 @@
 #include "proxy/live_table.h"
 
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -82,6 +83,17 @@ TEST_F(LiveTableTest, ADeltaChangesOnlyWhatItNames) {
   third.removed_hosts = {"b"};
   table_.adopt(third);
   EXPECT_EQ(route_for("b", "/"), "no host");
+}
+
+TEST_F(LiveTableTest, BackendsAreChosenByWeight) {
+  table::Route weighted;
+  weighted.backends = {{"most", 90}, {"none", 0}, {"some", 10}};
+  std::map<std::string, int> chosen;
+  std::uint64_t random = 7;
+  for (int i = 0; i < 10'000; ++i) ++chosen[LiveTable::choose_backend(weighted, random)];
+  EXPECT_EQ(chosen.count("none"), 0U);
+  EXPECT_NEAR(chosen["some"], 1000, 200);
+  EXPECT_EQ(chosen["most"] + chosen["some"], 10'000);
 }
 
 std::shared_ptr<const table::Backend> backend(std::vector<table::Endpoint> endpoints) {

@@ -12,7 +12,6 @@ using ::testing::ResultOf;
 Backend shop() {
   Backend backend;
   backend.name = "default/shop:80";
-  backend.protocol = Backend::Protocol::Https;
   backend.endpoints = {
       {"a", "10.0.0.1", 8080, Endpoint::State::Ready, "eu-1"},
       {"b", "2001:db8::1", 8080, Endpoint::State::Draining, ""},
