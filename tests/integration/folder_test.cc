@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/websocket_peer.h"
+#include "support/temp_folder.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -12,10 +13,10 @@ namespace {
 class Folder : public testing::Test {
  protected:
   Folder() : app_([](Socket& socket) { websocket_echo(socket, "hello"); }) {
-    folder_.write("good.yaml", manifest::service("good", {app_.port()}) + "---\n" +
+    folder_.replace("good.yaml", manifest::service("good", {app_.port()}) + "---\n" +
                                    manifest::ingress("good", "good.example", "good"));
-    socket_ = runtime_.path() / "weir.sock";
-    controller_ = std::make_unique<ControllerProcess>("dir:" + folder_.path().string(), socket_);
+    socket_ = runtime_.path("weir.sock");
+    controller_ = std::make_unique<ControllerProcess>("dir:" + folder_.path(), socket_);
     proxy_ = std::make_unique<ProxyProcess>(socket_);
     EXPECT_TRUE(proxy_->wait_ready()) << controller_->process().output();
   }
@@ -33,17 +34,17 @@ class Folder : public testing::Test {
   }
 
   Backend app_;
-  TemporaryFolder folder_;
-  TemporaryFolder runtime_;
+  TempFolder folder_;
+  TempFolder runtime_;
   std::string socket_;
   std::unique_ptr<ControllerProcess> controller_;
   std::unique_ptr<ProxyProcess> proxy_;
 };
 
 TEST_F(Folder, FollowsEveryChangeOfItsFiles) {
-  folder_.write("sub/new.yaml", manifest::ingress("new", "new.example", "good"));
+  folder_.replace("sub/new.yaml", manifest::ingress("new", "new.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("new.example") == 200; }));
-  folder_.write("sub/new.yaml", manifest::ingress("new", "renamed.example", "good"));
+  folder_.replace("sub/new.yaml", manifest::ingress("new", "renamed.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("renamed.example") == 200; }));
   EXPECT_EQ(status("new.example"), 404);
   folder_.remove("sub/new.yaml");
@@ -51,17 +52,17 @@ TEST_F(Folder, FollowsEveryChangeOfItsFiles) {
 }
 
 TEST_F(Folder, ABrokenFileIsReportedAndItsLastGoodObjectsStay) {
-  folder_.write("other.yaml", manifest::ingress("other", "other.example", "good"));
+  folder_.replace("other.yaml", manifest::ingress("other", "other.example", "good"));
   ASSERT_TRUE(eventually([&] { return status("other.example") == 200; }));
-  folder_.write("other.yaml", "apiVersion: networking.k8s.io/v1\nkind: Ingress\n  bad indent: [");
+  folder_.replace("other.yaml", "apiVersion: networking.k8s.io/v1\nkind: Ingress\n  bad indent: [");
   EXPECT_NE(logged("other.yaml:"), "");
   EXPECT_EQ(status("other.example"), 200);
-  folder_.write("other.yaml", manifest::ingress("other", "mended.example", "good"));
+  folder_.replace("other.yaml", manifest::ingress("other", "mended.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("mended.example") == 200; }));
 }
 
 TEST_F(Folder, InvalidIngressesAreNamedAndRefused) {
-  folder_.write("bad.yaml",
+  folder_.replace("bad.yaml",
                 "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: bad}\n"
                 "spec:\n  rules:\n  - host: 'Not A Host'\n    http:\n      paths:\n"
                 "      - {path: nowhere, pathType: Prefix, backend: {service: {name: good, port: "
@@ -71,17 +72,17 @@ TEST_F(Folder, InvalidIngressesAreNamedAndRefused) {
 }
 
 TEST_F(Folder, AMissingServiceIs503AndSaidSo) {
-  folder_.write("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
+  folder_.replace("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
   EXPECT_TRUE(eventually([&] { return status("lost.example") == 503; }));
   EXPECT_EQ(problems("ServiceNotFound"), 1);
   EXPECT_NE(logged("nobody"), "");
 }
 
 TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
-  folder_.write("tls.yaml", manifest::ingress("tls", "tls.example", "good", "tls"));
+  folder_.replace("tls.yaml", manifest::ingress("tls", "tls.example", "good", "tls"));
   const auto one = make_key_pair("tls.example");
   const auto two = make_key_pair("tls.example");
-  folder_.write("secret.yaml",
+  folder_.replace("secret.yaml",
                 "apiVersion: v1\nkind: Secret\nmetadata: {name: tls}\ndata:\n  tls.crt: " +
                     base64(one.certificate) + "\n  tls.key: " + base64(two.key) + "\n");
   EXPECT_TRUE(eventually([&] { return problems("InvalidCertificate") >= 1; }));
@@ -91,7 +92,7 @@ TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
             std::string::npos);
   EXPECT_EQ(controller_->process().output().find("PRIVATE KEY"), std::string::npos);
 
-  folder_.write("secret.yaml", manifest::tls_secret("tls", "tls.example"));
+  folder_.replace("secret.yaml", manifest::tls_secret("tls", "tls.example"));
   EXPECT_TRUE(eventually([&] {
     return Socket::connect_tls(proxy_->ports().https, "tls.example").peer_subject() ==
            "/CN=tls.example";
@@ -100,7 +101,7 @@ TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
 }
 
 TEST_F(Folder, TextThatIsNotUtf8IsRefused) {
-  folder_.write("bytes.yaml",
+  folder_.replace("bytes.yaml",
                 "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: bytes\n"
                 "  annotations: {nginx.ingress.kubernetes.io/rewrite-target: \"\xff\xfe\"}\nspec: "
                 "{rules: [{host: bytes.example}]}\n");
@@ -110,8 +111,8 @@ TEST_F(Folder, TextThatIsNotUtf8IsRefused) {
 TEST_F(Folder, AnObjectOfOneAndAHalfMegabytesIsTaken) {
   std::string large = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n  text: ";
   large += std::string(1'500'000, 'x') + "\n";
-  folder_.write("large.yaml", large);
-  folder_.write("after.yaml", manifest::ingress("after", "after.example", "good"));
+  folder_.replace("large.yaml", large);
+  folder_.replace("after.yaml", manifest::ingress("after", "after.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("after.example") == 200; }));
 }
 
@@ -135,7 +136,7 @@ TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
 }
 
 TEST_F(Folder, AHostIsServedOverTlsByItsName) {
-  folder_.write("tls.yaml", manifest::ingress("tls", "*.wild.example", "good", "wild") + "---\n" +
+  folder_.replace("tls.yaml", manifest::ingress("tls", "*.wild.example", "good", "wild") + "---\n" +
                                 manifest::tls_secret("wild", "*.wild.example"));
   EXPECT_TRUE(eventually([&] {
     return Socket::connect_tls(proxy_->ports().https, "a.wild.example").peer_subject() ==

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/websocket_peer.h"
+#include "support/temp_folder.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -17,13 +18,13 @@ void echo(Socket& socket) {
 class Tunnels : public testing::Test {
  protected:
   Tunnels() : app_(echo), other_(echo) {
-    folder_.write("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
+    folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
                                   manifest::ingress("app", "app.example", "app"));
-    folder_.write("secure.yaml",
+    folder_.replace("secure.yaml",
                   manifest::ingress("secure", "secure.example", "app", "secure-tls"));
-    folder_.write("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
-    source_ = "dir:" + folder_.path().string();
-    socket_ = runtime_.path() / "weir.sock";
+    folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
+    source_ = "dir:" + folder_.path();
+    socket_ = runtime_.path("weir.sock");
   }
 
   /// 200 tunnels, a quarter of them over TLS.
@@ -54,17 +55,17 @@ class Tunnels : public testing::Test {
     switch (i % 3) {
       case 0:
         if (i % 2 == 0) {
-          folder_.write("other-" + id + ".yaml",
+          folder_.replace("other-" + id + ".yaml",
                         manifest::ingress("other-" + id, "other-" + id + ".example", "other"));
         } else {
           folder_.remove("other-" + id + ".yaml");
         }
         break;
       case 1:
-        folder_.write("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
+        folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
         break;
       default:
-        folder_.write(
+        folder_.replace(
             "other.yaml",
             manifest::service("other", i % 2 == 0 ? std::vector{other_.port()}
                                                   : std::vector{other_.port(), app_.port()}));
@@ -73,8 +74,8 @@ class Tunnels : public testing::Test {
 
   Backend app_;
   Backend other_;
-  TemporaryFolder folder_;
-  TemporaryFolder runtime_;
+  TempFolder folder_;
+  TempFolder runtime_;
   std::string source_;
   std::string socket_;
   std::vector<Socket> tunnels_;
@@ -130,7 +131,7 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
 }
 
 TEST_F(Tunnels, TheProxyStartsFromItsStateFileWithoutAController) {
-  const auto state = (runtime_.path() / "state").string();
+  const auto state = runtime_.path("state");
   auto controller = std::make_unique<ControllerProcess>(source_, socket_);
   std::string subject;
   {

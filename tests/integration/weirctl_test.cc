@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/websocket_peer.h"
+#include "support/temp_folder.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -19,7 +20,7 @@ std::uint16_t port_of(const std::string& line) {
 class WeirctlRun : public testing::Test {
  protected:
   WeirctlRun() : app_([](Socket& socket) { websocket_echo(socket, "hello"); }) {
-    folder_.write("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
+    folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
                                   manifest::ingress("app", "app.example", "app", "missing"));
   }
   std::unique_ptr<Process> run(std::vector<std::string> flags = {}) {
@@ -32,7 +33,7 @@ class WeirctlRun : public testing::Test {
   }
 
   Backend app_;
-  TemporaryFolder folder_;
+  TempFolder folder_;
 };
 
 TEST_F(WeirctlRun, ServesAFolderAndEndsOnOneSigterm) {

@@ -16,7 +16,7 @@
 namespace weir::kube {
 namespace {
 
-using support::ScriptedApiServer;
+using test::ScriptedApiServer;
 using ::testing::HasSubstr;
 
 const char* const kPath = "/api/v1/configmaps";
@@ -97,7 +97,7 @@ TEST(ApiClient, ReadsRetryAfter) {
 }
 
 TEST(ApiClient, ReadsTheTokenAgainAfter401) {
-  support::TempFolder folder;
+  test::TempFolder folder;
   folder.write("token", "old");
   ScriptedApiServer server;
   ClusterAccess access;
@@ -114,20 +114,20 @@ TEST(ApiClient, ReadsTheTokenAgainAfter401) {
 
 class ApiClientTlsTest : public ::testing::Test {
  protected:
-  ApiReply ask(const support::PemPair& server_certificate, ClusterAccess access) {
+  ApiReply ask(const test::PemPair& server_certificate, ClusterAccess access) {
     ScriptedApiServer server(server_certificate);
     access.server = server.url();
     ApiClient client(credentials(std::move(access)), {});
     return get(client);
   }
-  ClusterAccess trusting(const support::TestCa& ca) {
+  ClusterAccess trusting(const test::TestCa& ca) {
     ClusterAccess access;
     access.ca.data = ca.certificate();
     return access;
   }
 
-  support::TestCa ca_;
-  support::TestCa other_ca_;
+  test::TestCa ca_;
+  test::TestCa other_ca_;
 };
 
 TEST_F(ApiClientTlsTest, VerifiesTheServer) {

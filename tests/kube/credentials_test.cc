@@ -44,7 +44,7 @@ class CredentialsTest : public ::testing::Test {
     folder_.write("account/namespace", "weir-system\n");
   }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   std::map<std::string, std::string> environment_;
   CredentialOptions options_;
   std::chrono::steady_clock::time_point now_;

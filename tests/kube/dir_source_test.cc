@@ -51,7 +51,7 @@ class DirSourceTest : public ::testing::Test {
                           [&](const auto& s) { return value(s, ref) == wanted; });
   }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   Recorder recorder_;
   std::unique_ptr<DirSource> source_;
 };

@@ -10,7 +10,7 @@ namespace weir::kube {
 namespace {
 
 using std::chrono::milliseconds;
-using support::ScriptedApiServer;
+using test::ScriptedApiServer;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -225,7 +225,7 @@ TEST_F(ListWatchTest, AnErrorInTheStreamThatPassesIsNoReasonToList) {
 }
 
 TEST_F(ListWatchTest, ReadsTheTokenAgainAfter401) {
-  support::TempFolder folder;
+  test::TempFolder folder;
   folder.write("token", "old");
   access_.token_file = folder.path("token");
   server_.require_token("old");
@@ -411,7 +411,7 @@ TEST_F(ListWatchTest, AsksForWhatIsNeededOnly) {
 }
 
 TEST(ListWatchTls, WorksOverHttps) {
-  const support::TestCa ca;
+  const test::TestCa ca;
   ScriptedApiServer server(ca.issue("IP:127.0.0.1"));
   server.put(kPath, "a", R"("data":{"k":"1"})");
   ClusterAccess access;

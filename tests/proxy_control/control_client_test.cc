@@ -174,7 +174,7 @@ class ControlClientTest : public ::testing::Test {
     return counters().frames_refused[static_cast<std::size_t>(why)];
   }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   ControlClient::Options options_;
   FakeService service_;
   ControlCounters counters_;

@@ -42,7 +42,7 @@ class StateFileTest : public ::testing::Test {
     return loaded ? "loaded" : loaded.error().detail;
   }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   std::string path_ = folder_.path("state");
   MemoryKeys::Keys keys_;
   table::Certificate certificate_ = make_certificate("a/tls");

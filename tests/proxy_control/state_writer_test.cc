@@ -22,7 +22,7 @@ class StateWriterTest : public ::testing::Test {
   std::size_t kept() { return file().load().value().update.upserts.size(); }
   void add(const std::string& host) { table_.push_back(table::encode(make_host(host))); }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   std::string path_ = folder_.path("state");
   boost::asio::io_context io_;
   std::vector<table::EncodedResource> table_;

@@ -47,7 +47,7 @@ class TableServiceTest : public ::testing::Test {
     return refusals;
   }
 
-  support::TempFolder folder_;
+  test::TempFolder folder_;
   boost::asio::io_context io_;
   FakeDns dns_{io_};
   Service service_{*this, dns_.address()};

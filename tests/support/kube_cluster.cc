@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -133,7 +134,7 @@ void KubeCluster::write_keys() {
       "IP:127.0.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,"
       "DNS:kubernetes.default.svc");
   const auto admin = ca_.issue_client("admin", "system:masters");
-  const auto tokens = support::make_signing_key();
+  const auto tokens = make_signing_key();
   write_private("ca.crt", ca_.certificate());
   write_private("server.crt", server.certificate);
   write_private("server.key", server.key);
@@ -220,7 +221,7 @@ void KubeCluster::apply_rbac() {
 }
 
 std::string KubeCluster::file(const std::string& name) const {
-  return folder_.path() / name;
+  return folder_.path(name);
 }
 
 void KubeCluster::write_private(const std::string& name, const std::string& content) const {

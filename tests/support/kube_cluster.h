@@ -6,6 +6,7 @@
 
 #include "support/kube_api.h"
 #include "support/process.h"
+#include "support/temp_folder.h"
 #include "support/test_ca.h"
 
 namespace weir::test {
@@ -53,8 +54,8 @@ class KubeCluster {
   std::string etcd_request(const std::string& path, const std::string& json) const;
 
   const std::string programs_;
-  TemporaryFolder folder_;
-  support::TestCa ca_;
+  TempFolder folder_;
+  TestCa ca_;
   std::uint16_t etcd_port_ = 0;
   std::uint16_t etcd_peer_port_ = 0;
   std::uint16_t api_port_ = 0;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <stdexcept>
 
 namespace weir::test {
@@ -111,29 +110,6 @@ std::string Process::output() const {
   std::string all;
   for (const auto& line : lines_) all += line + '\n';
   return all;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = std::filesystem::temp_directory_path() / "weir-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-void TemporaryFolder::write(const std::string& name, const std::string& content) const {
-  const auto target = path_ / name;
-  std::filesystem::create_directories(target.parent_path());
-  const auto next = target.parent_path() / ("." + target.filename().string() + ".new");
-  std::ofstream(next, std::ios::binary) << content;
-  std::filesystem::rename(next, target);
-}
-
-void TemporaryFolder::remove(const std::string& name) const {
-  std::filesystem::remove(path_ / name);
 }
 
 std::filesystem::path binary_folder() {

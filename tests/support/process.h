@@ -46,23 +46,6 @@ class Process {
   bool ended_ = false;
 };
 
-/// A folder of its own, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  /// Writes a file as editors do: a new one, renamed into place.
-  void write(const std::string& name, const std::string& content) const;
-  void remove(const std::string& name) const;
-
- private:
-  std::filesystem::path path_;
-};
-
 /// The folder of the binaries under test: the one that this test runs from.
 std::filesystem::path binary_folder();
 

@@ -8,7 +8,7 @@
 #include <httplib.h>
 #include <openssl/pem.h>
 
-namespace weir::support {
+namespace weir::test {
 
 namespace {
 
@@ -309,4 +309,4 @@ void ScriptedApiServer::watch(const Request& request, httplib::Response& out) {
       });
 }
 
-}  // namespace weir::support
+}  // namespace weir::test

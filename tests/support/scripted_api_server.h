@@ -20,7 +20,7 @@ struct Request;
 struct Response;
 }  // namespace httplib
 
-namespace weir::support {
+namespace weir::test {
 
 /// An API server on a loopback port that does what the test says: it lists (in pages) and watches
 /// what was put into it, with history, compaction and resourceVersions that are no numbers ("v7");
@@ -113,4 +113,4 @@ class ScriptedApiServer {
   std::vector<std::weak_ptr<Watch>> watches_;
 };
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <string>
 
-namespace weir::support {
+namespace weir::test {
 
-/// A folder that is gone with the test.
+/// A folder of its own, gone with the test.
 class TempFolder {
  public:
   TempFolder() {
@@ -24,13 +24,20 @@ class TempFolder {
   std::string path(const std::string& name = "") const {
     return name.empty() ? path_ : path_ + '/' + name;
   }
+  /// In place, as a shell's `>` does.
   void write(const std::string& name, const std::string& text) const {
     std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
     std::ofstream(path(name), std::ios::binary) << text;
   }
+  /// As editors do: a new file, renamed into place.
+  void replace(const std::string& name, const std::string& text) const {
+    write(name + ".new~", text);
+    std::filesystem::rename(path(name + ".new~"), path(name));
+  }
+  void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
 
  private:
   std::string path_;
 };
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-namespace weir::support {
+namespace weir::test {
 
 namespace {
 
@@ -113,4 +113,4 @@ SigningKey make_signing_key() {
   return {pem_of(key.get()), text_of(out.get())};
 }
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace weir::support {
+namespace weir::test {
 
 /// A certificate with its key, as PEM.
 struct PemPair {
@@ -31,4 +31,4 @@ struct SigningKey {
 };
 SigningKey make_signing_key();
 
-}  // namespace weir::support
+}  // namespace weir::test

@@ -1,0 +1,134 @@
+#include "weir-controller/controller_flags.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "kube/api_source.h"
+#include "kube/credentials.h"
+#include "kube/dir_source.h"
+
+namespace weir::cmd {
+
+namespace {
+
+constexpr std::string_view kFolder = "dir:";
+
+constexpr std::array<const char*, 8> kUnused = {
+    "--watch-namespace-selector", "--configmap",   "--publish-service",
+    "--publish-status-address",   "--update-status", "--election-id",
+    "--disable-leader-election",  "--tcp-services-configmap"};
+
+/// "NAMESPACE/NAME"; nothing if it is not.
+std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == text.npos || slash == 0 || slash + 1 == text.size()) return std::nullopt;
+  if (text.find('/', slash + 1) != text.npos) return std::nullopt;
+  return ingress::NamespacedName{text.substr(0, slash), text.substr(slash + 1)};
+}
+
+}  // namespace
+
+ControllerFlags::ControllerFlags(Flags& flags) {
+  flags.text("--source", source_, "Where objects come from: kube, or dir:PATH with manifests");
+  flags.text("--socket", socket_, "Listen here for proxies; the folder exists");
+  flags.text("--ingress-class", ingress_class_,
+             "Value of annotation kubernetes.io/ingress.class that is served");
+  flags.texts("--controller-class", controller_classes_,
+              "spec.controller of IngressClasses that are served; repeatable; default: "
+              "weir.dev/ingress and k8s.io/ingress-nginx");
+  flags.toggle("--watch-ingress-without-class", watch_without_class_,
+               "Serve Ingresses with neither class nor annotation, too");
+  flags.toggle("--ingress-class-by-name", class_by_name_,
+               "Serve the IngressClass named like --ingress-class whatever its controller");
+  flags.text("--watch-namespace", watch_namespace_, "Only this namespace; default: all");
+  flags.text("--default-backend-service", default_backend_,
+             "NAMESPACE/NAME of the Service that answers what no Ingress serves, by its first port");
+  flags.text("--default-ssl-certificate", default_certificate_,
+             "NAMESPACE/NAME of the Secret for names without a certificate");
+  flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
+  flags.text("--apiserver-host", apiserver_host_, "URL of the API server");
+  flags.address("--metrics-listen", metrics_listen_, "Listen for /metrics, /healthz, /readyz");
+  flags.number("--public-http-port", public_http_port_, 1, 65535,
+               "The HTTP port that clients see, in X-Forwarded-Port");
+  flags.number("--public-https-port", public_https_port_, 1, 65535,
+               "The HTTPS port that clients see, also in redirects");
+  flags.log_level(log_level_);
+
+  constexpr const char* kLater = "Accepted; not in effect yet";
+  flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
+  flags.text("--configmap", configmap_, kLater);
+  flags.text("--publish-service", publish_service_, kLater);
+  flags.text("--publish-status-address", publish_status_address_, kLater);
+  flags.toggle("--update-status", update_status_, kLater);
+  flags.text("--election-id", election_id_, kLater);
+  flags.toggle("--disable-leader-election", disable_leader_election_, kLater);
+  flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
+}
+
+bool ControllerFlags::is_folder() const { return source_.starts_with(kFolder); }
+
+ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
+  controller::Options options;
+  if (socket_.empty()) return Refused{"--socket", "is empty"};
+  options.socket_path = socket_;
+  if (metrics_listen_) options.metrics_listen = {metrics_listen_->host, metrics_listen_->port};
+  auto& translation = options.translation;
+  if (!controller_classes_.empty()) translation.controller_classes = controller_classes_;
+  translation.ingress_class = ingress_class_;
+  translation.ingress_class_by_name = class_by_name_;
+  translation.watch_ingress_without_class = watch_without_class_;
+  translation.serve_classless = is_folder();
+  translation.allow_loopback = is_folder();
+  translation.watch_namespace = watch_namespace_;
+  translation.public_http_port = static_cast<std::uint16_t>(public_http_port_);
+  translation.public_https_port = static_cast<std::uint16_t>(public_https_port_);
+  if (!default_backend_.empty()) {
+    translation.default_backend = parse_name(default_backend_);
+    if (!translation.default_backend) {
+      return Refused{"--default-backend-service",
+                     fmt::format("\"{}\" is not NAMESPACE/NAME", default_backend_)};
+    }
+  }
+  if (!default_certificate_.empty()) {
+    translation.default_certificate = parse_name(default_certificate_);
+    if (!translation.default_certificate) {
+      return Refused{"--default-ssl-certificate",
+                     fmt::format("\"{}\" is not NAMESPACE/NAME", default_certificate_)};
+    }
+  }
+  return options;
+}
+
+ControllerFlags::Result<std::unique_ptr<kube::Source>> ControllerFlags::open_source() const {
+  if (is_folder()) {
+    auto source = kube::DirSource::open(source_.substr(kFolder.size()));
+    if (!source) return Refused{"--source", source.error().detail};
+    return std::move(*source);
+  }
+  if (source_ != "kube") {
+    return Refused{"--source", fmt::format("\"{}\" is neither kube nor dir:PATH", source_)};
+  }
+  const char* flag = !kubeconfig_.empty()       ? "--kubeconfig"
+                     : !apiserver_host_.empty() ? "--apiserver-host"
+                                                : "--source";
+  kube::CredentialOptions find;
+  find.kubeconfig = kubeconfig_;
+  find.apiserver_host = apiserver_host_;
+  auto access = kube::find_cluster_access(find);
+  if (!access) return Refused{flag, access.error().detail};
+  auto credentials = kube::Credentials::open(std::move(*access));
+  if (!credentials) return Refused{flag, credentials.error().detail};
+  kube::ApiSourceOptions watch;
+  watch.list_watch.watch_namespace = watch_namespace_;
+  return std::make_unique<kube::ApiSource>(std::move(*credentials), std::move(watch));
+}
+
+void ControllerFlags::warn_of_unused(const Flags& flags) const {
+  for (const char* flag : kUnused) {
+    if (flags.given(flag)) util::log::warning("{} is not in effect yet", flag);
+  }
+}
+
+}  // namespace weir::cmd

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/flags.h"
+#include "controller/controller.h"
+#include "kube/source.h"
+
+namespace weir::cmd {
+
+/// weir-controller's command line, which has ingress-nginx's names where they mean the same.
+class ControllerFlags {
+ public:
+  /// Adds the flags; this object outlives `flags.parse`.
+  explicit ControllerFlags(Flags& flags);
+
+  /// What is wrong with one flag's value.
+  struct Refused {
+    std::string flag;
+    std::string message;
+  };
+  template <class T>
+  using Result = std::variant<T, Refused>;
+
+  /// After `parse`.
+  Result<controller::Options> options() const;
+  /// Opens the folder, or finds the credentials for the API server; nothing is asked yet.
+  Result<std::unique_ptr<kube::Source>> open_source() const;
+  util::log::Level log_level() const { return log_level_; }
+  /// A warning for each flag that was given and does nothing in this version.
+  void warn_of_unused(const Flags& flags) const;
+
+ private:
+  bool is_folder() const;
+
+  std::string source_ = "kube";
+  std::string socket_ = "/run/weir/weir.sock";
+  std::string ingress_class_ = "nginx";
+  std::vector<std::string> controller_classes_;
+  bool watch_without_class_ = false;
+  bool class_by_name_ = false;
+  std::string watch_namespace_;
+  std::string default_backend_;
+  std::string default_certificate_;
+  std::string kubeconfig_;
+  std::string apiserver_host_;
+  std::optional<Address> metrics_listen_;
+  std::uint64_t public_http_port_ = 80;
+  std::uint64_t public_https_port_ = 443;
+  util::log::Level log_level_ = util::log::Level::Info;
+
+  // Accepted, so that a command line for ingress-nginx starts weir.
+  std::string watch_namespace_selector_;
+  std::string configmap_;
+  std::string publish_service_;
+  std::string publish_status_address_;
+  bool update_status_ = true;
+  std::string election_id_ = "ingress-controller-leader";
+  bool disable_leader_election_ = false;
+  std::string tcp_services_configmap_;
+};
+
+}  // namespace weir::cmd
