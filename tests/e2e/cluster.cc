@@ -1,6 +1,8 @@
-#include "cluster.h"
+#include "e2e/cluster.h"
 
-#include <stdexcept>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
 
 namespace weir::test {
 
@@ -15,7 +17,8 @@ class ClusterEnvironment : public testing::Environment {
     try {
       the_cluster = std::make_unique<KubeCluster>();
     } catch (const std::exception& error) {
-      FAIL() << error.what();
+      std::fprintf(stderr, "%s\n", error.what());
+      std::exit(1);
     }
   }
   void TearDown() override { the_cluster.reset(); }
@@ -26,19 +29,17 @@ const auto* const kEnvironment = testing::AddGlobalTestEnvironment(new ClusterEn
 }  // namespace
 
 Cluster::Cluster()
-    : address_(machine_address()), ns_(cluster().new_namespace()), class_("class-" + ns_) {
-  apply("apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: " + class_ +
-        "}\nspec: {controller: weir.dev/ingress}\n");
-}
+    : address_(machine_address()), ns_(cluster().new_namespace()), class_("class-" + ns_) {}
 
-Cluster::~Cluster() {
-  if (controller_ != nullptr) {
-    const auto log = controller_->process().output();
-    EXPECT_EQ(log.find("HTTP 403"), log.npos) << "the shipped role is not enough\n" << log;
-    EXPECT_EQ(log.find("PRIVATE KEY"), log.npos) << log;
-  }
+void Cluster::SetUp() { apply_class(); }
+
+void Cluster::TearDown() {
   remove("IngressClass", class_);
   api().remove_all({"Ingress", "Service", "EndpointSlice", "Secret"}, ns_);
+  if (controller_ == nullptr) return;
+  const auto log = controller_->process().output();
+  EXPECT_EQ(log.find("HTTP 403"), log.npos) << "the shipped role is not enough\n" << log;
+  EXPECT_EQ(log.find("PRIVATE KEY"), log.npos) << log;
 }
 
 KubeCluster& Cluster::cluster() {
@@ -56,6 +57,11 @@ void Cluster::start_at(std::uint16_t port, std::vector<std::string> controller_f
   controller_ = std::make_unique<ControllerProcess>("kube", socket, std::move(controller_flags));
   proxy_ = std::make_unique<ProxyProcess>(socket);
   ASSERT_TRUE(proxy_->wait_ready()) << logs();
+}
+
+void Cluster::apply_class() {
+  apply("apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: " + class_ +
+        "}\nspec: {controller: weir.dev/ingress}\n");
 }
 
 std::string Cluster::service(const std::string& name,

@@ -13,13 +13,17 @@
 
 namespace weir::test {
 
+/// The subject of the certificate for names that have none.
+inline constexpr const char* kFake = "/O=Acme Co/CN=Kubernetes Ingress Controller Fake Certificate";
+
 /// A test on the one API server of this program: a namespace and an IngressClass of its own, a
 /// controller that watches as weir's service account, and a proxy beside it. What the test has made
 /// goes when it ends, so that the next one starts with an empty cluster.
 class Cluster : public testing::Test {
  protected:
   Cluster();
-  ~Cluster() override;
+  void SetUp() override;
+  void TearDown() override;
 
   static KubeCluster& cluster();
   static KubeApi& api() { return cluster().api(); }
@@ -30,6 +34,7 @@ class Cluster : public testing::Test {
   void start_at(std::uint16_t port, std::vector<std::string> controller_flags = {});
 
   void apply(const std::string& yaml) { api().apply(yaml, ns_); }
+  void apply_class();
   bool remove(const std::string& kind, const std::string& name) {
     return api().remove(kind, name, ns_);
   }
@@ -47,7 +52,7 @@ class Cluster : public testing::Test {
                                    const std::string& path = "/");
   /// Waits until the certificate that SNI `host` gets has this subject, as "/CN=app.example".
   testing::AssertionResult shows(const std::string& host, const std::string& subject);
-  /// The program's output, to say beside a failure.
+  /// What both programs said, to say beside a failure.
   std::string logs();
 
   const std::string address_;

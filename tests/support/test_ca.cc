@@ -95,14 +95,14 @@ PemPair make(const Subject& subject, const PemPair* issuer) {
 
 }  // namespace
 
-TestCa::TestCa() : pair_(make({.name = "test CA"}, nullptr)) {}
+TestCa::TestCa() : pair_(make({"test CA", "", ""}, nullptr)) {}
 
 PemPair TestCa::issue(const std::string& names) const {
-  return make({.name = "test", .alternative_names = names}, &pair_);
+  return make({"test", "", names}, &pair_);
 }
 
 PemPair TestCa::issue_client(const std::string& name, const std::string& organization) const {
-  return make({.name = name, .organization = organization, .is_client = true}, &pair_);
+  return make({name, organization, "", true}, &pair_);
 }
 
 SigningKey make_signing_key() {
