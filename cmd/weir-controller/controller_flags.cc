@@ -1,7 +1,9 @@
 #include "weir-controller/controller_flags.h"
 
-#include <algorithm>
+#include <unistd.h>
+
 #include <array>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -15,10 +17,14 @@ namespace {
 
 constexpr std::string_view kFolder = "dir:";
 
-constexpr std::array<const char*, 8> kUnused = {
-    "--watch-namespace-selector", "--configmap",   "--publish-service",
-    "--publish-status-address",   "--update-status", "--election-id",
-    "--disable-leader-election",  "--tcp-services-configmap"};
+constexpr std::array<const char*, 8> kUnused = {"--watch-namespace-selector",
+                                                "--configmap",
+                                                "--publish-service",
+                                                "--publish-status-address",
+                                                "--update-status",
+                                                "--election-id",
+                                                "--disable-leader-election",
+                                                "--tcp-services-configmap"};
 
 /// "NAMESPACE/NAME"; nothing if it is not.
 std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
@@ -26,6 +32,13 @@ std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
   if (slash == text.npos || slash == 0 || slash + 1 == text.size()) return std::nullopt;
   if (text.find('/', slash + 1) != text.npos) return std::nullopt;
   return ingress::NamespacedName{text.substr(0, slash), text.substr(slash + 1)};
+}
+
+/// The Pod, as its manifest tells it; a Pod's host name is its name, too.
+std::string own_instance() {
+  if (const char* pod = std::getenv("POD_NAME"); pod && *pod != '\0') return pod;
+  std::array<char, 256> host{};
+  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "weir-controller";
 }
 
 }  // namespace
@@ -43,8 +56,9 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.toggle("--ingress-class-by-name", class_by_name_,
                "Serve the IngressClass named like --ingress-class whatever its controller");
   flags.text("--watch-namespace", watch_namespace_, "Only this namespace; default: all");
-  flags.text("--default-backend-service", default_backend_,
-             "NAMESPACE/NAME of the Service that answers what no Ingress serves, by its first port");
+  flags.text(
+      "--default-backend-service", default_backend_,
+      "NAMESPACE/NAME of the Service that answers what no Ingress serves, by its first port");
   flags.text("--default-ssl-certificate", default_certificate_,
              "NAMESPACE/NAME of the Secret for names without a certificate");
   flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
@@ -67,12 +81,15 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
 }
 
-bool ControllerFlags::is_folder() const { return source_.starts_with(kFolder); }
+bool ControllerFlags::is_folder() const {
+  return source_.starts_with(kFolder);
+}
 
 ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   controller::Options options;
   if (socket_.empty()) return Refused{"--socket", "is empty"};
   options.socket_path = socket_;
+  options.instance = own_instance();
   if (metrics_listen_) options.metrics_listen = {metrics_listen_->host, metrics_listen_->port};
   auto& translation = options.translation;
   if (!controller_classes_.empty()) translation.controller_classes = controller_classes_;
@@ -101,11 +118,11 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   return options;
 }
 
-ControllerFlags::Result<std::unique_ptr<kube::Source>> ControllerFlags::open_source() const {
+ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() const {
   if (is_folder()) {
     auto source = kube::DirSource::open(source_.substr(kFolder.size()));
     if (!source) return Refused{"--source", source.error().detail};
-    return std::move(*source);
+    return Opened{std::move(*source), nullptr};
   }
   if (source_ != "kube") {
     return Refused{"--source", fmt::format("\"{}\" is neither kube nor dir:PATH", source_)};
@@ -122,7 +139,8 @@ ControllerFlags::Result<std::unique_ptr<kube::Source>> ControllerFlags::open_sou
   if (!credentials) return Refused{flag, credentials.error().detail};
   kube::ApiSourceOptions watch;
   watch.list_watch.watch_namespace = watch_namespace_;
-  return std::make_unique<kube::ApiSource>(std::move(*credentials), std::move(watch));
+  return Opened{std::make_unique<kube::ApiSource>(*credentials, std::move(watch)),
+                std::make_unique<kube::ApiClient>(*credentials, kube::ApiClient::Timeouts{})};
 }
 
 void ControllerFlags::warn_of_unused(const Flags& flags) const {

@@ -8,6 +8,7 @@
 
 #include "common/flags.h"
 #include "controller/controller.h"
+#include "kube/api_client.h"
 #include "kube/source.h"
 
 namespace weir::cmd {
@@ -28,8 +29,12 @@ class ControllerFlags {
 
   /// After `parse`.
   Result<controller::Options> options() const;
+  struct Opened {
+    std::unique_ptr<kube::Source> source;
+    std::unique_ptr<kube::ApiClient> events;  ///< nullptr for a folder
+  };
   /// Opens the folder, or finds the credentials for the API server; nothing is asked yet.
-  Result<std::unique_ptr<kube::Source>> open_source() const;
+  Result<Opened> open_source() const;
   util::log::Level log_level() const { return log_level_; }
   /// A warning for each flag that was given and does nothing in this version.
   void warn_of_unused(const Flags& flags) const;

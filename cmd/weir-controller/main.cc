@@ -15,9 +15,10 @@ namespace {
 using weir::cmd::ControllerFlags;
 
 int run(const weir::cmd::Flags& flags, const weir::controller::Options& options,
-        std::unique_ptr<weir::kube::Source> source) {
+        ControllerFlags::Opened opened) {
   boost::asio::io_context io{1};  // 1: this thread alone runs it
-  auto controller = weir::controller::Controller::create(io, options, std::move(source));
+  auto controller = weir::controller::Controller::create(io, options, std::move(opened.source),
+                                                         std::move(opened.events));
   if (!controller) {
     // "--flag: what is wrong"
     const auto& detail = controller.error().detail;
@@ -57,5 +58,5 @@ int main(int argc, char** argv) {
     return flags.refuse(refused->flag, refused->message);
   }
   return run(flags, std::get<weir::controller::Options>(options),
-             std::get<std::unique_ptr<weir::kube::Source>>(std::move(source)));
+             std::get<ControllerFlags::Opened>(std::move(source)));
 }

@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
+#include "controller/event_writer.h"
 #include "controller/http_listener.h"
 #include "controller/metrics.h"
 #include "controller/origin.h"
@@ -24,8 +25,8 @@ namespace log = util::log;
 
 namespace {
 
-/// Microseconds since 1970: ahead of every generation that a former run reached, for it would have had
-/// to publish a million changes a second.
+/// Microseconds since 1970: ahead of every generation that a former run reached, for it would have
+/// had to publish a million changes a second.
 std::uint64_t first_generation() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(
@@ -41,19 +42,26 @@ std::string to_line(const kube::Problem& problem) {
 
 class Controller::Impl {
  public:
-  Impl(asio::io_context& io, Options options, std::unique_ptr<kube::Source> source)
+  Impl(asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
+       std::unique_ptr<kube::ApiClient> events)
       : io_(io),
         options_(std::move(options)),
         source_(std::move(source)),
         translator_(options_.translation),
         table_(first_generation()),
-        unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()) {}
+        unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()) {
+    if (events) {
+      event_writer_ = std::make_unique<EventWriter>(
+          std::move(events), EventOrigin{options_.instance}, EventWriter::Limits{}, metrics_);
+    }
+  }
 
   ~Impl() { stop(); }
 
   util::Result<void> listen() {
-    auto pushing = PushServer::listen(io_, options_.socket_path, options_.deadlines, table_, metrics_,
-                                      [this](const Refusal& refusal) { take_refusal(refusal); });
+    auto pushing =
+        PushServer::listen(io_, options_.socket_path, options_.deadlines, table_, metrics_,
+                           [this](const Refusal& refusal) { take_refusal(refusal); });
     if (!pushing) return util::Error{pushing.error().code, "--socket: " + pushing.error().detail};
     push_server_ = std::move(*pushing);
     if (!options_.metrics_listen) return {};
@@ -64,6 +72,8 @@ class Controller::Impl {
       return util::Error{listening.error().code, "--metrics-listen: " + listening.error().detail};
     }
     metrics_listener_ = std::move(*listening);
+    log::info("metrics listening on {}:{}", options_.metrics_listen->address,
+              metrics_listener_->port());
     return {};
   }
 
@@ -77,6 +87,7 @@ class Controller::Impl {
   void stop() {
     if (std::exchange(is_stopped_, true)) return;
     source_->stop();
+    event_writer_.reset();
     if (push_server_) push_server_->stop();
     if (metrics_listener_) metrics_listener_->stop();
   }
@@ -144,7 +155,8 @@ class Controller::Impl {
                                  table::to_string(refusal.key), refusal.reason));
   }
 
-  void add_push_problem(const table::Resource& resource, std::string_view code, std::string message) {
+  void add_push_problem(const table::Resource& resource, std::string_view code,
+                        std::string message) {
     const auto object = object_of(resource);
     if (!object) return;
     kube::Problem problem{code, *object, {}, std::move(message)};
@@ -160,6 +172,9 @@ class Controller::Impl {
   void report(const kube::Problem& problem) {
     log::warning("{}", to_line(problem));
     metrics_.problem_appeared(problem.code);
+    if (!event_writer_) return;
+    const auto* meta = translator_.objects().find_meta(problem.object);
+    event_writer_->report(problem, meta ? meta->uid : std::string());
   }
 
   void solve(const kube::Problem& problem) {
@@ -180,7 +195,8 @@ class Controller::Impl {
   }
 
   HttpAnswer answer(std::string_view path) const {
-    if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()};
+    if (path == "/metrics")
+      return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()};
     if (path == "/healthz") return {.body = "ok\n"};
     if (path == "/readyz") {
       if (table_.is_complete()) return {.body = "ok\n"};
@@ -202,21 +218,29 @@ class Controller::Impl {
   std::chrono::nanoseconds translation_time_{};
   bool is_publishing_posted_ = false;
   bool is_stopped_ = false;
+  std::unique_ptr<EventWriter> event_writer_;
   std::unique_ptr<PushServer> push_server_;
   std::unique_ptr<HttpListener> metrics_listener_;
 };
 
-util::Result<std::unique_ptr<Controller>> Controller::create(asio::io_context& io, Options options,
-                                                             std::unique_ptr<kube::Source> source) {
-  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(source));
+util::Result<std::unique_ptr<Controller>> Controller::create(
+    asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
+    std::unique_ptr<kube::ApiClient> events) {
+  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(source), std::move(events));
   if (const auto listening = impl->listen(); !listening) return listening.error();
   return std::unique_ptr<Controller>(new Controller(std::move(impl)));
 }
 
 Controller::Controller(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Controller::~Controller() = default;
-void Controller::start() { impl_->start(); }
-void Controller::stop() { impl_->stop(); }
-std::uint16_t Controller::metrics_port() const { return impl_->metrics_port(); }
+void Controller::start() {
+  impl_->start();
+}
+void Controller::stop() {
+  impl_->stop();
+}
+std::uint16_t Controller::metrics_port() const {
+  return impl_->metrics_port();
+}
 
 }  // namespace weir::controller

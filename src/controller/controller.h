@@ -7,6 +7,7 @@
 
 #include "controller/push_session.h"
 #include "ingress/options.h"
+#include "kube/api_client.h"
 #include "kube/source.h"
 #include "util/result.h"
 
@@ -26,18 +27,21 @@ struct Options {
   std::string socket_path;
   PushDeadlines deadlines;
   std::optional<MetricsListen> metrics_listen;  ///< /metrics, /healthz, /readyz
+  std::string instance;                         ///< this Pod, named by Events
 };
 
-/// The one loop that owns cluster state: objects come in from the source's threads, changes of the table
-/// go out to the proxies. Publishes nothing until every kind's first list is there, then what changes as
-/// it changes; events that arrived together are translated together.
+/// The one loop that owns cluster state: objects come in from the source's threads, changes of the
+/// table go out to the proxies. Publishes nothing until every kind's first list is there, then what
+/// changes as it changes; events that arrived together are translated together.
 class Controller {
  public:
-  /// Listens, starts nothing. `io` is run by one thread and outlives the controller; it is not run any
-  /// more once the controller is destroyed. An error says which flag is to blame.
+  /// Listens, starts nothing. `io` is run by one thread and outlives the controller; it is not run
+  /// any more once the controller is destroyed. `events` posts Events; nullptr: none are. An error
+  /// says which flag is to blame.
   static util::Result<std::unique_ptr<Controller>> create(boost::asio::io_context& io,
                                                           Options options,
-                                                          std::unique_ptr<kube::Source> source);
+                                                          std::unique_ptr<kube::Source> source,
+                                                          std::unique_ptr<kube::ApiClient> events);
   ~Controller();  ///< stops
 
   /// Starts the source. Call once.

@@ -120,9 +120,13 @@ util::Result<std::unique_ptr<HttpListener>> HttpListener::listen(asio::io_contex
 
 HttpListener::HttpListener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-HttpListener::~HttpListener() { stop(); }
+HttpListener::~HttpListener() {
+  stop();
+}
 
-std::uint16_t HttpListener::port() const { return impl_->acceptor.local_endpoint().port(); }
+std::uint16_t HttpListener::port() const {
+  return impl_->acceptor.local_endpoint().port();
+}
 
 void HttpListener::stop() {
   if (impl_->is_stopped) return;

@@ -27,7 +27,8 @@ class HttpListener {
   /// `path` has no query. Called in runs of the io_context.
   using Handler = std::function<HttpAnswer(std::string_view path)>;
 
-  /// `address` is an IP address without brackets; port 0 takes a free one. An error names the address.
+  /// `address` is an IP address without brackets; port 0 takes a free one. An error names the
+  /// address.
   static util::Result<std::unique_ptr<HttpListener>> listen(boost::asio::io_context& io,
                                                             const std::string& address,
                                                             std::uint16_t port, Handler handler);

@@ -47,8 +47,8 @@ struct Metrics::Impl {
       gauge(registry, "weir_controller_objects", "Kubernetes objects that the controller knows");
   prometheus::Family<prometheus::Gauge>& problems =
       gauge(registry, "weir_controller_problems", "Problems that objects have now, by code");
-  prometheus::Family<prometheus::Counter>& problems_total = counter(
-      registry, "weir_controller_problems_found_total", "Problems that appeared, by code");
+  prometheus::Family<prometheus::Counter>& problems_total =
+      counter(registry, "weir_controller_problems_found_total", "Problems that appeared, by code");
   prometheus::Family<prometheus::Gauge>& resources = gauge(
       registry, "weir_controller_table_resources", "Resources of the published table, by kind");
   prometheus::Family<prometheus::Counter>& refused_frames =
@@ -66,12 +66,23 @@ struct Metrics::Impl {
           .Add({});
   prometheus::Counter& updates =
       counter(registry, "weir_controller_updates_sent_total", "Updates sent to proxies").Add({});
+  prometheus::Counter& resources_sent =
+      counter(registry, "weir_controller_resources_sent_total",
+              "Resources that updates to proxies brought or removed")
+          .Add({});
   prometheus::Counter& acks = counter(registry, "weir_controller_updates_acknowledged_total",
                                       "Updates that proxies run on every worker")
                                   .Add({});
   prometheus::Counter& nacks = counter(registry, "weir_controller_resources_refused_total",
                                        "Resources that proxies could not take")
                                    .Add({});
+  prometheus::Counter& events_written =
+      counter(registry, "weir_controller_events_written_total", "Events that the API server took")
+          .Add({});
+  prometheus::Counter& events_dropped =
+      counter(registry, "weir_controller_events_dropped_total",
+              "Events over a limit, or that the API server did not take")
+          .Add({});
   prometheus::Histogram& translation =
       prometheus::BuildHistogram()
           .Name("weir_controller_translation_seconds")
@@ -117,12 +128,32 @@ void Metrics::translation_took(std::chrono::nanoseconds time) {
   impl_->translation.Observe(std::chrono::duration<double>(time).count());
 }
 
-void Metrics::proxy_connected() { impl_->proxies.Increment(); }
-void Metrics::proxy_disconnected() { impl_->proxies.Decrement(); }
-void Metrics::peer_refused() { impl_->refused_peers.Increment(); }
-void Metrics::update_sent() { impl_->updates.Increment(); }
-void Metrics::ack_received() { impl_->acks.Increment(); }
-void Metrics::nack_received() { impl_->nacks.Increment(); }
+void Metrics::proxy_connected() {
+  impl_->proxies.Increment();
+}
+void Metrics::proxy_disconnected() {
+  impl_->proxies.Decrement();
+}
+void Metrics::peer_refused() {
+  impl_->refused_peers.Increment();
+}
+void Metrics::update_sent(std::size_t resources) {
+  impl_->updates.Increment();
+  impl_->resources_sent.Increment(static_cast<double>(resources));
+}
+void Metrics::ack_received() {
+  impl_->acks.Increment();
+}
+void Metrics::nack_received() {
+  impl_->nacks.Increment();
+}
+
+void Metrics::event_written() {
+  impl_->events_written.Increment();
+}
+void Metrics::event_dropped() {
+  impl_->events_dropped.Increment();
+}
 
 void Metrics::frame_refused(std::string_view reason) {
   impl_->refused_frames.Add({{"reason", std::string(reason)}}).Increment();

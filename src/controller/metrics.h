@@ -28,11 +28,15 @@ class Metrics {
   void proxy_connected();
   void proxy_disconnected();
   void peer_refused();
-  void update_sent();
+  /// `resources`: how many upserts and removes it held.
+  void update_sent(std::size_t resources);
   void ack_received();
   void nack_received();
   /// `reason` is one of a closed list (push_session.cc).
   void frame_refused(std::string_view reason);
+
+  void event_written();
+  void event_dropped();
 
   /// Text exposition format 0.0.4.
   std::string text() const;

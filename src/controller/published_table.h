@@ -13,7 +13,8 @@ namespace weir::controller {
 /// thread.
 class PublishedTable {
  public:
-  /// Generations count up from there; one that is taken from the clock never goes back over a restart.
+  /// Generations count up from there; one that is taken from the clock never goes back over a
+  /// restart.
   explicit PublishedTable(std::uint64_t first_generation) : generation_(first_generation) {}
 
   struct Step {
@@ -29,7 +30,9 @@ class PublishedTable {
   bool is_complete() const { return is_complete_; }
   /// One more with every step that changes something.
   std::uint64_t generation() const { return generation_; }
-  const std::map<table::ResourceKey, table::EncodedResource>& resources() const { return resources_; }
+  const std::map<table::ResourceKey, table::EncodedResource>& resources() const {
+    return resources_;
+  }
   std::size_t count(table::ResourceKind kind) const;
   /// nullptr: it is not in the table.
   const table::EncodedResource* find(const table::ResourceKey& key) const;

@@ -1,9 +1,9 @@
 #include "controller/push_server.h"
 
-#include <set>
-
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <set>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -78,8 +78,8 @@ struct PushServer::Impl : std::enable_shared_from_this<Impl> {
       return;
     }
     auto session = std::make_shared<PushSession>(
-        std::move(socket), fmt::format("proxy {} (process {})", ++last_number, peer->pid), deadlines,
-        table, metrics, on_refusal);
+        std::move(socket), fmt::format("proxy {} (process {})", ++last_number, peer->pid),
+        deadlines, table, metrics, on_refusal);
     sessions.insert(session);
     metrics.proxy_connected();
     session->start([self = weak_from_this(), session = std::weak_ptr(session)] {
@@ -121,16 +121,21 @@ util::Result<std::unique_ptr<PushServer>> PushServer::listen(
     const PublishedTable& table, Metrics& metrics, RefusalHandler on_refusal) {
   const auto fd = listen_unix(path);
   if (!fd) return fd.error();
-  auto impl = std::make_shared<Impl>(io, *fd, path, deadlines, table, metrics, std::move(on_refusal));
+  auto impl =
+      std::make_shared<Impl>(io, *fd, path, deadlines, table, metrics, std::move(on_refusal));
   asio::co_spawn(io, Impl::accept_all(impl), asio::detached);
   return std::unique_ptr<PushServer>(new PushServer(std::move(impl)));
 }
 
 PushServer::PushServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-PushServer::~PushServer() { stop(); }
+PushServer::~PushServer() {
+  stop();
+}
 
-void PushServer::stop() { impl_->stop(); }
+void PushServer::stop() {
+  impl_->stop();
+}
 
 void PushServer::table_changed(const std::vector<table::ResourceKey>& changed) {
   for (const auto& session : impl_->sessions) session->table_changed(changed);

@@ -127,7 +127,8 @@ asio::awaitable<std::optional<PushSession::End>> PushSession::read_hello() {
   }
 }
 
-/// Without a deadline the proxy may be silent for ever; a frame that it began it must finish in time.
+/// Without a deadline the proxy may be silent for ever; a frame that it began it must finish in
+/// time.
 asio::awaitable<PushSession::Step<PushSession::Frame>> PushSession::read_frame(
     std::optional<Deadline> deadline) {
   if (!deadline) {
@@ -155,11 +156,11 @@ asio::awaitable<PushSession::Step<PushSession::Frame>> PushSession::read_frame(
   co_return frame;
 }
 
-asio::awaitable<std::optional<PushSession::End>> PushSession::read_bytes(
-    asio::mutable_buffer bytes, Deadline deadline, bool is_inside_frame) {
+asio::awaitable<std::optional<PushSession::End>> PushSession::read_bytes(asio::mutable_buffer bytes,
+                                                                         Deadline deadline,
+                                                                         bool is_inside_frame) {
   asio::steady_timer timer(socket_.get_executor(), deadline);
-  const auto done =
-      co_await (asio::async_read(socket_, bytes, kToken) || timer.async_wait(kToken));
+  const auto done = co_await (asio::async_read(socket_, bytes, kToken) || timer.async_wait(kToken));
   if (done.index() == 1) co_return End{kSlow, "a frame takes too long to come"};
   const auto error = std::get<0>(std::get<0>(done));
   if (!error) co_return std::nullopt;
@@ -184,7 +185,8 @@ std::optional<PushSession::End> PushSession::take_ack(const Frame& frame) {
   const auto ack = table::decode_ack(frame.body);
   if (!ack) return End{label_of(ack.error()), ack.error().detail};
   if (!is_sent_ || ack->generation != generation_) {
-    return End{kUnexpected, fmt::format("Ack of generation {}, which is not awaited", ack->generation)};
+    return End{kUnexpected,
+               fmt::format("Ack of generation {}, which is not awaited", ack->generation)};
   }
   for (const auto& [key, hash] : pending_) {
     if (hash) {
@@ -296,7 +298,7 @@ asio::awaitable<void> PushSession::write_update() {
     co_await write_frame(table::encode_frame(part));
     if (is_ended_) co_return;
   } while (upsert != upserts.end() || remove != removes.end());
-  metrics_.update_sent();
+  metrics_.update_sent(pending_.size());
 }
 
 void PushSession::expect_answer() {

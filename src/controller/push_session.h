@@ -36,9 +36,10 @@ struct Refusal {
 };
 using RefusalHandler = std::function<void(const Refusal&)>;
 
-/// One proxy on the control socket (docs/control-socket.md): its Hello, then Updates of what differs
-/// from what it holds, one at a time. What changes while it works on one is gathered, by key, into the
-/// next. Whatever the proxy does or sends, only this session ends. For the thread of the io_context.
+/// One proxy on the control socket (docs/control-socket.md): its Hello, then Updates of what
+/// differs from what it holds, one at a time. What changes while it works on one is gathered, by
+/// key, into the next. Whatever the proxy does or sends, only this session ends. For the thread of
+/// the io_context.
 class PushSession : public std::enable_shared_from_this<PushSession> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
@@ -57,8 +58,8 @@ class PushSession : public std::enable_shared_from_this<PushSession> {
     table::FrameKind kind = table::FrameKind::Hello;
     table::Bytes body;
   };
-  /// Why a session ends. `reason` is a label of weir_controller_refused_frames_total, empty where no
-  /// frame is to blame.
+  /// Why a session ends. `reason` is a label of weir_controller_refused_frames_total, empty where
+  /// no frame is to blame.
   struct End {
     const char* reason = "";
     std::string detail;  ///< empty: not worth a line

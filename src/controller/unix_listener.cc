@@ -1,13 +1,13 @@
 #include "controller/unix_listener.h"
 
-#include <cerrno>
-#include <cstring>
-#include <utility>
-
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -78,7 +78,8 @@ util::Result<int> listen_unix(const std::string& path) {
   if (socket.get() < 0) return failed(path, "cannot make a socket for");
   // The file has its mode from the first moment; there is no other thread yet that makes files.
   const mode_t former = ::umask(0777 & ~kMode);
-  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int bind_error = errno;
   ::umask(former);
   errno = bind_error;

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <string>
-
 #include <sys/types.h>
+
+#include <string>
 
 #include "util/result.h"
 
 namespace weir::controller {
 
-/// Listens on a Unix stream socket of mode 0660 in a folder that exists. A socket that nobody listens
-/// on any more is replaced; one that somebody listens on, and any other file, is left alone (an error).
-/// The descriptor is non-blocking, and the caller's.
+/// Listens on a Unix stream socket of mode 0660 in a folder that exists. A socket that nobody
+/// listens on any more is replaced; one that somebody listens on, and any other file, is left alone
+/// (an error). The descriptor is non-blocking, and the caller's.
 util::Result<int> listen_unix(const std::string& path);
 
 /// Who is at the other end of a Unix socket (SO_PEERCRED, unix(7)).

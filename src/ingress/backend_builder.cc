@@ -61,9 +61,10 @@ std::optional<State> state_of(const kube::SliceEndpoint& endpoint) {
   return std::nullopt;
 }
 
-/// The ports of one slice that belong to `wanted`: those of its name; all, when it has none. A slice
-/// that does not know the name, or that names no ports, is taken at a numeric targetPort.
-std::set<std::uint16_t> ports_of(const kube::EndpointSlice& slice, const kube::ServicePort& wanted) {
+/// The ports of one slice that belong to `wanted`: those of its name; all, when it has none. A
+/// slice that does not know the name, or that names no ports, is taken at a numeric targetPort.
+std::set<std::uint16_t> ports_of(const kube::EndpointSlice& slice,
+                                 const kube::ServicePort& wanted) {
   std::set<std::uint16_t> ports;
   for (const auto& port : slice.ports) {
     if (port.protocol != "TCP" || !port.port) continue;
@@ -81,8 +82,8 @@ std::string join_host_port(const std::string& address, bool is_v6, std::uint16_t
   return is_v6 ? '[' + address + "]:" + number : address + ':' + number;
 }
 
-/// Sorted by id; of endpoints with one id or one address a ready one stays, and IPv4 before IPv6 (the
-/// two addresses of a dual-stack Pod are one endpoint).
+/// Sorted by id; of endpoints with one id or one address a ready one stays, and IPv4 before IPv6
+/// (the two addresses of a dual-stack Pod are one endpoint).
 std::vector<table::Endpoint> without_duplicates(std::vector<table::Endpoint> endpoints) {
   const auto rank = [](const table::Endpoint& e) {
     return std::tuple(e.state, e.address.find(':') != std::string::npos, std::tie(e.id, e.address),
@@ -113,24 +114,25 @@ void add_slice(const kube::EndpointSlice& slice, const kube::ServicePort& port,
     for (std::size_t j = 0; j < from.addresses.size(); ++j) {
       const auto address = parse_address(from.addresses[j]);
       if (!address) {
-        problems.push_back({"InvalidAddress",
-                            {kube::Kind::EndpointSlice, slice.meta.ns, slice.meta.name},
-                            "endpoints[" + std::to_string(i) + "].addresses[" + std::to_string(j) + "]",
-                            "not an IP address; this endpoint is left out"});
+        problems.push_back(
+            {"InvalidAddress",
+             {kube::Kind::EndpointSlice, slice.meta.ns, slice.meta.name},
+             "endpoints[" + std::to_string(i) + "].addresses[" + std::to_string(j) + "]",
+             "not an IP address; this endpoint is left out"});
         continue;
       }
       for (const std::uint16_t number : ports) {
         const std::string place = join_host_port(from.addresses[j], address->is_v6, number);
-        endpoints.push_back({from.target_uid.empty()
-                                 ? place
-                                 : from.target_uid + ':' + std::to_string(number),
-                             from.addresses[j], number, *state, from.zone});
+        endpoints.push_back(
+            {from.target_uid.empty() ? place : from.target_uid + ':' + std::to_string(number),
+             from.addresses[j], number, *state, from.zone});
       }
     }
   }
 }
 
-/// The port of an ExternalName: a numeric targetPort, else the port itself, else what the Ingress says.
+/// The port of an ExternalName: a numeric targetPort, else the port itself, else what the Ingress
+/// says.
 std::optional<std::uint16_t> external_port(const kube::Service& service, const std::string& port) {
   const kube::ServicePort* selected = select_port(service, port);
   if (!selected) return parse_port(port);

@@ -9,19 +9,19 @@
 
 namespace weir::ingress {
 
-/// The first TCP port of `service` whose number, targetPort text or name equals `port`, in the order
-/// of the Service (as ingress-nginx does: "8080" also finds port 80 with targetPort 8080). An empty
-/// `port` finds the first one. nullptr if there is none.
+/// The first TCP port of `service` whose number, targetPort text or name equals `port`, in the
+/// order of the Service (as ingress-nginx does: "8080" also finds port 80 with targetPort 8080). An
+/// empty `port` finds the first one. nullptr if there is none.
 const kube::ServicePort* select_port(const kube::Service& service, const std::string& port);
 
-/// Whether a backend with this port can be had from the Service: `select_port`, or any number for an
-/// ExternalName.
+/// Whether a backend with this port can be had from the Service: `select_port`, or any number for
+/// an ExternalName.
 bool has_port(const kube::Service& service, const std::string& port);
 
 struct BuiltBackend {
   table::Backend backend;
-  /// On the Service or its EndpointSlices. That a Service or port is missing is not among them: that
-  /// is the Ingress's mistake (ingress_check.h).
+  /// On the Service or its EndpointSlices. That a Service or port is missing is not among them:
+  /// that is the Ingress's mistake (ingress_check.h).
   std::vector<kube::Problem> problems;
 
   bool operator==(const BuiltBackend&) const = default;

@@ -1,10 +1,10 @@
 #include "ingress/certificate_check.h"
 
 #include <algorithm>
-#include <climits>
 #include <memory>
 #include <utility>
 
+#include <climits>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -34,7 +34,9 @@ struct ErrorQueueCleaner {
 };
 
 /// A key with a passphrase is refused; without this OpenSSL would ask for it on the terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
+int no_passphrase(char*, int, int, void*) {
+  return 0;
+}
 
 BioPtr open_pem(const std::string& pem) {
   if (pem.size() > INT_MAX) return nullptr;
@@ -48,8 +50,8 @@ std::string text_of(const ASN1_STRING* text) {
 
 std::vector<std::string> names_of(const X509* leaf) {
   std::vector<std::string> names;
-  const NamesPtr alternatives(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr)));
+  const NamesPtr alternatives(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr)));
   if (alternatives) {
     for (int i = 0; i < sk_GENERAL_NAME_num(alternatives.get()); ++i) {
       const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives.get(), i);
@@ -130,7 +132,8 @@ util::Result<CertificateInfo> CertificateChecker::check(const kube::Secret& secr
   const X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr));
   if (!leaf) return util::malformed("tls.crt does not start with a PEM certificate");
   if (!is_rest_readable(chain.get())) {
-    return util::malformed("tls.crt holds something that is no PEM certificate after the first one");
+    return util::malformed(
+        "tls.crt holds something that is no PEM certificate after the first one");
   }
   if (is_pair(leaf.get(), decoder_->decode(*key_pem).get())) {
     return CertificateInfo{names_of(leaf.get())};

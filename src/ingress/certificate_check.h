@@ -12,8 +12,8 @@ namespace weir::ingress {
 
 /// What the translation needs to know of a certificate that can be served.
 struct CertificateInfo {
-  /// DNS names of the subject alternative names, or the common name where there is no such extension;
-  /// lower case.
+  /// DNS names of the subject alternative names, or the common name where there is no such
+  /// extension; lower case.
   std::vector<std::string> names;
 
   /// `host` is lower case. "*.b.example" in the certificate covers "a.b.example" and the host
@@ -21,16 +21,16 @@ struct CertificateInfo {
   bool covers(std::string_view host) const;
 };
 
-/// Checks TLS Secrets. It keeps OpenSSL's key decoder, because to find one costs ten times as much as to
-/// use it; apart from that it has no state. For one thread.
+/// Checks TLS Secrets. It keeps OpenSSL's key decoder, because to find one costs ten times as much
+/// as to use it; apart from that it has no state. For one thread.
 class CertificateChecker {
  public:
   CertificateChecker();
   ~CertificateChecker();
 
-  /// Reads tls.crt (leaf first) and tls.key of a Secret and checks that they belong together. Malformed
-  /// with a sentence for people that quotes nothing of the key. An expired certificate is fine here: it
-  /// is served, and clients say so. About 0.2 ms.
+  /// Reads tls.crt (leaf first) and tls.key of a Secret and checks that they belong together.
+  /// Malformed with a sentence for people that quotes nothing of the key. An expired certificate is
+  /// fine here: it is served, and clients say so. About 0.2 ms.
   util::Result<CertificateInfo> check(const kube::Secret& secret);
 
  private:

@@ -17,12 +17,14 @@ bool is_default_class(const kube::IngressClass& ingress_class) {
 }  // namespace
 
 bool is_our_class(const kube::IngressClass& ingress_class, const Options& options) {
-  if (options.ingress_class_by_name && ingress_class.meta.name == options.ingress_class) return true;
+  if (options.ingress_class_by_name && ingress_class.meta.name == options.ingress_class)
+    return true;
   const auto& ours = options.controller_classes;
   return std::find(ours.begin(), ours.end(), ingress_class.controller) != ours.end();
 }
 
-bool is_served(const kube::Ingress& ingress, const IngressClasses& classes, const Options& options) {
+bool is_served(const kube::Ingress& ingress, const IngressClasses& classes,
+               const Options& options) {
   if (ingress.ingress_class_name) {
     const auto named = classes.find(*ingress.ingress_class_name);
     return named != classes.end() && is_our_class(named->second, options);

@@ -16,7 +16,9 @@ kube::ObjectRef ref_of(const kube::Ingress& ingress) {
   return {kube::Kind::Ingress, ingress.meta.ns, ingress.meta.name};
 }
 
-std::string origin_of(const kube::Ingress& ingress) { return to_string(name_of(ingress.meta)); }
+std::string origin_of(const kube::Ingress& ingress) {
+  return to_string(name_of(ingress.meta));
+}
 
 /// Collects the routes of one host; the first comer keeps a path.
 class RouteCollector {
@@ -62,8 +64,9 @@ class RouteCollector {
     built_.problems.push_back(
         {"PathConflict", ref_of(ingress), fmt::format("spec.rules[{}].http.paths[{}]", rule, index),
          owner->second == &ingress
-             ? fmt::format("path {} of host \"{}\" is in this Ingress twice; the first one is served",
-                           text, built_.host.name)
+             ? fmt::format(
+                   "path {} of host \"{}\" is in this Ingress twice; the first one is served", text,
+                   built_.host.name)
              : fmt::format("path {} of host \"{}\" is served by Ingress {} already", text,
                            built_.host.name, origin_of(*owner->second))});
   }
@@ -85,8 +88,8 @@ class RouteCollector {
   std::set<BackendKey> backends_;
 };
 
-/// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the host,
-/// which for host "" is the oldest one that is nothing but a default backend.
+/// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the
+/// host, which for host "" is the oldest one that is nothing but a default backend.
 void add_default_route(const HostInput& input, RouteCollector& routes, BuiltHost& built) {
   if (routes.has_root()) return;
   std::string origin;

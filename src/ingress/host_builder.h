@@ -14,8 +14,8 @@
 
 namespace weir::ingress {
 
-/// Whose word counts first when Ingresses disagree: the older one's; of the same second, the one whose
-/// "namespace/name" sorts last (as ingress-nginx does, so that a switch changes no winner).
+/// Whose word counts first when Ingresses disagree: the older one's; of the same second, the one
+/// whose "namespace/name" sorts last (as ingress-nginx does, so that a switch changes no winner).
 struct Age {
   std::int64_t creation_timestamp = 0;
   NamespacedName name;
@@ -58,14 +58,15 @@ struct HostInput {
 
 struct BuiltHost {
   table::Host host;
-  HostTls own_tls;  ///< without what the wildcard says
+  HostTls own_tls;                            ///< without what the wildcard says
   std::optional<NamespacedName> certificate;  ///< that the host names
-  std::vector<BackendKey> backends;  ///< that routes name; sorted, no duplicates
-  bool wants_default_backend = false;  ///< it serves "/", or would if there were one
+  std::vector<BackendKey> backends;           ///< that routes name; sorted, no duplicates
+  bool wants_default_backend = false;         ///< it serves "/", or would if there were one
   std::vector<kube::Problem> problems;
 };
 
-/// Merges the shares of all namespaces into one host (docs/compatibility.md, "Hosts and paths", "TLS").
+/// Merges the shares of all namespaces into one host (docs/compatibility.md, "Hosts and paths",
+/// "TLS").
 BuiltHost build_host(const HostInput& input);
 
 }  // namespace weir::ingress

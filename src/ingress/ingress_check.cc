@@ -38,9 +38,10 @@ class Checker {
 
   std::vector<kube::Problem> run() {
     check_rules();
-    for_each_backend(ingress_, [this](const std::string& field, const kube::IngressBackend& backend) {
-      check_backend(field, backend);
-    });
+    for_each_backend(ingress_,
+                     [this](const std::string& field, const kube::IngressBackend& backend) {
+                       check_backend(field, backend);
+                     });
     for (std::size_t i = 0; i < ingress_.tls.size(); ++i) check_tls(i);
     return std::move(problems_);
   }
@@ -92,7 +93,8 @@ class Checker {
     const auto* certificate = store_.find_certificate(secret);
     if (!certificate) {
       add("SecretNotFound", field,
-          fmt::format("there is no Secret {}; the default certificate is served", to_string(secret)));
+          fmt::format("there is no Secret {}; the default certificate is served",
+                      to_string(secret)));
     } else if (!*certificate) {
       add("InvalidCertificate", field,
           fmt::format("Secret {}: {}; the default certificate is served", to_string(secret),
@@ -133,7 +135,9 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
     const kube::ObjectRef ref{kube::Kind::Service, name.ns, name.name};
     const kube::Service* service = store.find_service(name);
     if (!service) {
-      problems.push_back({"ServiceNotFound", ref, {},
+      problems.push_back({"ServiceNotFound",
+                          ref,
+                          {},
                           "--default-backend-service names it; 404 is answered for what no Ingress "
                           "serves"});
     } else if (!has_port(*service, {})) {
@@ -147,8 +151,11 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
     const kube::ObjectRef ref{kube::Kind::Secret, name.ns, name.name};
     const auto* certificate = store.find_certificate(name);
     if (!certificate) {
-      problems.push_back({"SecretNotFound", ref, {},
-                          "--default-ssl-certificate names it; a self-signed certificate is served"});
+      problems.push_back(
+          {"SecretNotFound",
+           ref,
+           {},
+           "--default-ssl-certificate names it; a self-signed certificate is served"});
     } else if (!*certificate) {
       problems.push_back({"InvalidCertificate", ref, "data",
                           fmt::format("--default-ssl-certificate names it: {}; a self-signed "

@@ -17,9 +17,9 @@ struct References {
 
 References references_of(const kube::Ingress& ingress);
 
-/// What is wrong with a served Ingress whoever else serves the same hosts: Services, ports and Secrets
-/// that are missing or unusable, hosts and paths that cannot be served. (Conflicts between Ingresses
-/// are found by build_host.)
+/// What is wrong with a served Ingress whoever else serves the same hosts: Services, ports and
+/// Secrets that are missing or unusable, hosts and paths that cannot be served. (Conflicts between
+/// Ingresses are found by build_host.)
 std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const ObjectStore& store);
 
 /// What is wrong with the objects that flags name.

@@ -25,7 +25,9 @@ std::size_t NamespacedNameHash::operator()(const NamespacedName& name) const {
   return seed;
 }
 
-std::string to_string(const NamespacedName& name) { return name.ns + '/' + name.name; }
+std::string to_string(const NamespacedName& name) {
+  return name.ns + '/' + name.name;
+}
 
 std::string to_string(const BackendKey& key) {
   std::string text = to_string(key.service);
@@ -35,9 +37,9 @@ std::string to_string(const BackendKey& key) {
 
 std::optional<BackendKey> backend_key(const std::string& ns, const kube::IngressBackend& backend) {
   if (backend.is_resource || backend.service.empty()) return std::nullopt;
-  return BackendKey{{ns, backend.service},
-                    backend.port.name.empty() ? std::to_string(backend.port.number)
-                                              : backend.port.name};
+  return BackendKey{
+      {ns, backend.service},
+      backend.port.name.empty() ? std::to_string(backend.port.number) : backend.port.name};
 }
 
 std::string lower_case(std::string_view text) {

@@ -21,7 +21,9 @@ struct NamespacedNameHash {
   std::size_t operator()(const NamespacedName& name) const;
 };
 
-inline NamespacedName name_of(const kube::ObjectMeta& meta) { return {meta.ns, meta.name}; }
+inline NamespacedName name_of(const kube::ObjectMeta& meta) {
+  return {meta.ns, meta.name};
+}
 
 /// "namespace/name", as in flags, logs and the table.
 std::string to_string(const NamespacedName& name);

@@ -22,7 +22,9 @@ bool says_same(const T* stored, const T& object) {
   return *stored == other;
 }
 
-NamespacedName name_of(const kube::ObjectRef& ref) { return {ref.ns, ref.name}; }
+NamespacedName name_of(const kube::ObjectRef& ref) {
+  return {ref.ns, ref.name};
+}
 
 }  // namespace
 
@@ -150,6 +152,27 @@ void ObjectStore::remove_slice(const NamespacedName& name) {
   slices_.erase(found);
 }
 
+const kube::ObjectMeta* ObjectStore::find_meta(const kube::ObjectRef& ref) const {
+  const auto meta = [](const auto* object) { return object ? &object->meta : nullptr; };
+  const NamespacedName name = name_of(ref);
+  switch (ref.kind) {
+    case kube::Kind::Ingress:
+      return meta(find_in(ingresses_, name));
+    case kube::Kind::IngressClass:
+      return meta(find_in(classes_, ref.name));
+    case kube::Kind::Service:
+      return meta(find_in(services_, name));
+    case kube::Kind::EndpointSlice:
+      return meta(find_in(slices_, name));
+    case kube::Kind::Secret:
+      return meta(find_in(secrets_, name));
+    case kube::Kind::ConfigMap:
+    case kube::Kind::Manifest:
+      break;
+  }
+  return nullptr;  // not kept
+}
+
 const kube::Ingress* ObjectStore::find_ingress(const NamespacedName& name) const {
   return find_in(ingresses_, name);
 }
@@ -166,7 +189,8 @@ const kube::Secret* ObjectStore::find_secret(const NamespacedName& name) const {
   return find_in(secrets_, name);
 }
 
-std::vector<const kube::EndpointSlice*> ObjectStore::slices_of(const NamespacedName& service) const {
+std::vector<const kube::EndpointSlice*> ObjectStore::slices_of(
+    const NamespacedName& service) const {
   std::vector<const kube::EndpointSlice*> slices;
   if (const auto* of_service = find_in(slices_by_service_, service)) {
     for (const auto& [name, slice] : *of_service) slices.push_back(slice);

@@ -32,6 +32,7 @@ class ObjectStore {
   const ByName<kube::Ingress>& ingresses() const { return ingresses_; }
   const IngressClasses& classes() const { return classes_; }
   /// nullptr: there is none.
+  const kube::ObjectMeta* find_meta(const kube::ObjectRef& ref) const;
   const kube::Ingress* find_ingress(const NamespacedName& name) const;
   const kube::Service* find_service(const NamespacedName& name) const;
   const kube::EndpointSlice* find_slice(const NamespacedName& name) const;
@@ -39,8 +40,8 @@ class ObjectStore {
   /// Ordered by name.
   std::vector<const kube::EndpointSlice*> slices_of(const NamespacedName& service) const;
 
-  /// What the Secret holds, or why it cannot be served; nullptr: there is no such Secret. Checked when
-  /// first asked for, and once for all Secrets with the same bytes.
+  /// What the Secret holds, or why it cannot be served; nullptr: there is no such Secret. Checked
+  /// when first asked for, and once for all Secrets with the same bytes.
   const Certificate* find_certificate(const NamespacedName& secret) const;
   /// The same if it was asked for since the Secret was put, else nullptr.
   std::shared_ptr<const Certificate> checked_certificate(const NamespacedName& secret) const;

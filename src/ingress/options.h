@@ -9,7 +9,8 @@
 
 namespace weir::ingress {
 
-/// What the administrator chose, for all Ingresses. Immutable. Names follow the flags of weir-controller.
+/// What the administrator chose, for all Ingresses. Immutable. Names follow the flags of
+/// weir-controller.
 struct Options {
   /// IngressClasses with one of these in `spec.controller` are ours.
   std::vector<std::string> controller_classes{"weir.dev/ingress", "k8s.io/ingress-nginx"};

@@ -9,8 +9,9 @@
 
 namespace weir::ingress {
 
-/// All problems that hold, each told by one or more tellers (a check of one object, the build of one
-/// host, …). A teller replaces what it said before; a problem is gone when nobody tells it any more.
+/// All problems that hold, each told by one or more tellers (a check of one object, the build of
+/// one host, …). A teller replaces what it said before; a problem is gone when nobody tells it any
+/// more.
 class ProblemBook {
  public:
   enum class Kind { Decoding, Options, Ingress, Host, Backend };

@@ -16,8 +16,8 @@ struct Translation {
   std::set<kube::Problem> problems;
 };
 
-/// The whole table from all objects at once: what `Translator` must come to by any road. Pure. Of two
-/// objects with the same kind and name the later one counts.
+/// The whole table from all objects at once: what `Translator` must come to by any road. Pure. Of
+/// two objects with the same kind and name the later one counts.
 Translation translate(const std::vector<kube::Object>& objects, const Options& options);
 
 }  // namespace weir::ingress

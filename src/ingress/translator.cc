@@ -9,7 +9,9 @@ namespace weir::ingress {
 
 namespace {
 
-bool is_wildcard(const std::string& host) { return host.starts_with("*."); }
+bool is_wildcard(const std::string& host) {
+  return host.starts_with("*.");
+}
 
 template <class Index, class Key, class Value>
 void erase_from(Index& index, const Key& key, const Value& value) {
@@ -201,9 +203,8 @@ Changes Translator::update() {
   update_backends(changes);
   update_certificates(changes);
   update_checks();
-  std::sort(changes.upserts.begin(), changes.upserts.end(), [](const auto& a, const auto& b) {
-    return table::key_of(a) < table::key_of(b);
-  });
+  std::sort(changes.upserts.begin(), changes.upserts.end(),
+            [](const auto& a, const auto& b) { return table::key_of(a) < table::key_of(b); });
   std::sort(changes.removes.begin(), changes.removes.end());
   auto problems = problems_.take_changes();
   changes.appeared = std::move(problems.appeared);
@@ -236,7 +237,8 @@ void Translator::update_default_backend() {
 
 void Translator::update_hosts(Changes& changes) {
   // Wildcards first: exact names under them may take over what they say about TLS. '*' sorts before
-  // every letter, and so they are at the front; host "" is before them and has nothing to do with it.
+  // every letter, and so they are at the front; host "" is before them and has nothing to do with
+  // it.
   while (!dirty_hosts_.empty()) {
     update_host(dirty_hosts_.extract(dirty_hosts_.begin()).value(), changes);
   }
@@ -358,8 +360,8 @@ void Translator::update_certificates(Changes& changes) {
     const auto content = hash_of_pair(secret);
     if (node.published == content) continue;
     node.published = content;
-    changes.upserts.emplace_back(table::Certificate{to_string(name), secret.data.at("tls.crt"),
-                                                    secret.data.at("tls.key")});
+    changes.upserts.emplace_back(
+        table::Certificate{to_string(name), secret.data.at("tls.crt"), secret.data.at("tls.key")});
   }
 }
 

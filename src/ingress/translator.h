@@ -29,8 +29,8 @@ struct Changes {
 };
 
 /// Follows the cluster's objects and says what of the table changes with them, at a cost of what
-/// changes: an index knows which hosts, backends and certificates come from an object. Comes to the same
-/// table as `translate`, whatever the order of events. For one thread.
+/// changes: an index knows which hosts, backends and certificates come from an object. Comes to the
+/// same table as `translate`, whatever the order of events. For one thread.
 class Translator {
  public:
   explicit Translator(Options options);

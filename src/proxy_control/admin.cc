@@ -146,7 +146,8 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
 
 util::Result<std::unique_ptr<AdminServer>> AdminServer::start(asio::io_context& io, Options options,
                                                               AdminPages pages) {
-  const auto where = fmt::format("{} port {}", options.listen.address, options.listen.port);
+  const auto where =
+      fmt::format("cannot listen on {}:{}", options.listen.address, options.listen.port);
   auto listener = std::make_shared<Listener>(io, std::move(options), std::move(pages));
   if (const auto error = listener->listen()) {
     return util::unavailable(where + ": " + error.message());

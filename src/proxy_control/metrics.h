@@ -9,8 +9,8 @@
 namespace weir::proxy_control {
 
 /// All of the proxy's metrics in the Prometheus text format 0.0.4, summed over the workers. Every
-/// series is there from the start, but for status codes that never came up; docs/metrics.md lists
-/// them. For the control thread.
+/// series is there from the start, but for rare status codes that never came up. For the control
+/// thread.
 std::string metrics_text(const std::vector<const proxy::Counters*>& workers,
                          const ControlCounters& control);
 

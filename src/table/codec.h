@@ -11,8 +11,8 @@
 #include "util/result.h"
 
 /// Resources as bytes: CBOR (RFC 8949) maps with text keys, drawn in docs/control-socket.md. Equal
-/// values give equal bytes, so equal hashes. Fields this build does not know are passed over, fields
-/// that are missing take their default: either side may be one version older.
+/// values give equal bytes, so equal hashes. Fields this build does not know are passed over,
+/// fields that are missing take their default: either side may be one version older.
 namespace weir::table {
 
 using Bytes = std::vector<std::uint8_t>;

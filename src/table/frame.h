@@ -13,10 +13,10 @@
 
 /// What travels on the control socket, byte by byte in docs/control-socket.md.
 ///
-///   proxy      → Hello (what it holds)                         once per connection, in parts
-///   controller → Update (generation, upserts, removes)         in parts; the last one makes it live
-///   proxy      → Nack (generation, resource, reason)           for each resource it cannot take
-///   proxy      → Ack (generation)                              when every worker runs it
+///   proxy      → Hello (what it holds)                   once per connection, in parts
+///   controller → Update (generation, upserts, removes)   in parts; the last makes it live
+///   proxy      → Nack (generation, resource, reason)     for each that it cannot take
+///   proxy      → Ack (generation)                        when every worker runs it
 ///
 /// The controller sends the next Update only after the Ack of the one before.
 namespace weir::table {
@@ -39,7 +39,8 @@ struct FrameHeader {
   std::uint32_t length = 0;
 };
 
-util::Result<FrameHeader> parse_frame_header(std::span<const std::uint8_t, FrameHeader::kSize> bytes);
+util::Result<FrameHeader> parse_frame_header(
+    std::span<const std::uint8_t, FrameHeader::kSize> bytes);
 
 struct Hello {
   std::string software;  ///< "weir-proxy 0.1.0", for logs
@@ -82,8 +83,8 @@ std::vector<Bytes> encode_parts(const Update& update);
 
 /// `body` is what follows a header of that kind. Hostile input gives Malformed, never an exception.
 util::Result<Hello> decode_hello(std::span<const std::uint8_t> body);
-/// Every upsert's hash is checked against its bytes. A kind of resource that this build does not know
-/// is passed over, here and in Hello.
+/// Every upsert's hash is checked against its bytes. A kind of resource that this build does not
+/// know is passed over, here and in Hello.
 util::Result<Update> decode_update(std::span<const std::uint8_t> body);
 util::Result<Ack> decode_ack(std::span<const std::uint8_t> body);
 util::Result<Nack> decode_nack(std::span<const std::uint8_t> body);

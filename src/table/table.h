@@ -10,7 +10,8 @@
 /// The route table: what the controller knows and the proxy needs, as plain values.
 ///
 /// It is a set of keyed resources. Each is sent, hashed, replaced and refused on its own, so that a
-/// change costs what it changes. Nothing here knows that Kubernetes exists; `origin` is text for people.
+/// change costs what it changes. Nothing here knows that Kubernetes exists; `origin` is text for
+/// people.
 namespace weir::table {
 
 /// One address that serves a backend.
@@ -91,8 +92,8 @@ struct Route {
 
 /// One host with its TLS policy and its routes.
 ///
-/// The host is settled before the path: exact name, then the wildcard that replaces the first label,
-/// then the catch-all "". A path that fits none of the chosen host's routes is 404 there.
+/// The host is settled before the path: exact name, then the wildcard that replaces the first
+/// label, then the catch-all "". A path that fits none of the chosen host's routes is 404 there.
 struct Host {
   std::string name;  ///< "shop.example", "*.shop.example", or "" for every other name; lower case
   /// Certificate::name, first is preferred; empty: the default certificate.

@@ -1,8 +1,8 @@
 #include "util/hash.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
+
+#include <openssl/sha.h>
 
 namespace weir::util {
 

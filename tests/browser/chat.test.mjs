@@ -106,7 +106,7 @@ test('two tabs keep talking while a manifest changes 20 times', async t => {
   const request = (await browser.newContext({ignoreHTTPSErrors: true})).request;
   const redirect = await request.get(`http://localhost:${http}/`, {maxRedirects: 0});
   assert.equal(redirect.status(), 308);
-  assert.equal(redirect.headers().location, url);
+  assert.equal(redirect.headers().location, `https://localhost:${https}`);
 
   const ann = await ChatTab.open(browser, url, 'ann');
   const bob = await ChatTab.open(browser, url, 'bob');

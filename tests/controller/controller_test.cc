@@ -61,7 +61,7 @@ class ControllerTest : public testing::Test {
     options.socket_path = folder_ / "control.sock";
     options.metrics_listen = MetricsListen{"127.0.0.1", 0};
     loop_.run([&] {
-      auto created = Controller::create(loop_.io, options, std::move(source));
+      auto created = Controller::create(loop_.io, options, std::move(source), nullptr);
       ASSERT_TRUE(created) << created.error().detail;
       controller_ = std::move(*created);
       controller_->start();
@@ -201,8 +201,8 @@ TEST_F(ControllerTest, RefusalOfAProxyIsAProblemOfTheObjectUntilItChanges) {
 TEST_F(ControllerTest, ResourceThatIsTooLargeIsReportedAndTheRestServed) {
   std::vector<kube::IngressPath> paths;
   for (int i = 0; i < 3000; ++i) {
-    paths.push_back({"/" + std::to_string(i) + std::string(4000, 'p'), kube::PathType::Prefix,
-                     to("shop")});
+    paths.push_back(
+        {"/" + std::to_string(i) + std::string(4000, 'p'), kube::PathType::Prefix, to("shop")});
   }
   source_->put(ingress("large", {{"large.example", paths}}),
                ingress("a", {rule("a.example", "/", to("shop"))}));
@@ -228,7 +228,8 @@ TEST(Controller, FlagIsNamedWhenItCannotListen) {
   test::LoopThread loop;
   const auto failure = [&](Options options) {
     return loop.run([&] {
-      const auto created = Controller::create(loop.io, options, std::make_unique<FakeSource>());
+      const auto created =
+          Controller::create(loop.io, options, std::make_unique<FakeSource>(), nullptr);
       return created ? "none" : created.error().detail;
     });
   };

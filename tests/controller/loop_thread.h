@@ -54,7 +54,8 @@ class LoopThread {
   boost::asio::io_context io{1};
 
  private:
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{io.get_executor()};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{
+      io.get_executor()};
   std::thread thread_;
 };
 

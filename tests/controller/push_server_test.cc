@@ -35,11 +35,10 @@ class PushServerTest : public testing::Test {
   void listen(PushDeadlines deadlines) {
     loop_.run([this, deadlines] {
       server_.reset();
-      auto listening = PushServer::listen(loop_.io, path(), deadlines, table_, metrics_,
-                                          [this](const Refusal& refusal) {
-                                            refusals_.push_back(table::to_string(refusal.key) + ": " +
-                                                                refusal.reason);
-                                          });
+      auto listening = PushServer::listen(
+          loop_.io, path(), deadlines, table_, metrics_, [this](const Refusal& refusal) {
+            refusals_.push_back(table::to_string(refusal.key) + ": " + refusal.reason);
+          });
       ASSERT_TRUE(listening) << listening.error().detail;
       server_ = std::move(*listening);
     });
@@ -57,7 +56,8 @@ class PushServerTest : public testing::Test {
   void wait_for_metric(const std::string& line) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (metrics_.text().find(line + "\n") == std::string::npos) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << line << " not in\n" << metrics_.text();
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << line << " not in\n"
+                                                            << metrics_.text();
       std::this_thread::yield();
     }
   }

@@ -1,14 +1,14 @@
 #include "controller/scripted_proxy.h"
 
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
-
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
 
 namespace weir::test {
 
@@ -30,10 +30,13 @@ ScriptedProxy::ScriptedProxy(const std::string& path) {
   address.sun_family = AF_UNIX;
   check(path.size() < sizeof address.sun_path, "path");
   std::memcpy(address.sun_path, path.data(), path.size());
-  check(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "connect");
+  check(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+        "connect");
 }
 
-ScriptedProxy::~ScriptedProxy() { close(); }
+ScriptedProxy::~ScriptedProxy() {
+  close();
+}
 
 void ScriptedProxy::close() {
   if (fd_ >= 0) ::close(fd_);

@@ -10,8 +10,8 @@
 
 namespace weir::test {
 
-/// The proxy's end of the control socket, step by step and blocking. What does not come within 60 s is
-/// a failure of the test (an exception).
+/// The proxy's end of the control socket, step by step and blocking. What does not come within 60 s
+/// is a failure of the test (an exception).
 class ScriptedProxy {
  public:
   explicit ScriptedProxy(const std::string& path);

@@ -1,11 +1,12 @@
 #include "controller/unix_listener.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"

@@ -17,11 +17,13 @@
 namespace weir::ingress {
 namespace {
 
-// A case is a folder: objects.yaml is what the cluster holds, expected.txt the table (table_dump.h).
+// A case is a folder: objects.yaml is what the cluster holds, expected.txt the table
+// (table_dump.h).
 //   # options: NAME[=VALUE] …   in the first line sets Options
 //   ${certificate NAME …}       a certificate for these names; the pair of …
 //   ${key NAME …}               … the key for the same names
-// With WEIR_REWRITE_CASES=1 in the environment expected.txt is written anew, to be read over with `git diff`.
+// With WEIR_REWRITE_CASES=1 in the environment expected.txt is written anew, to be read over with
+// `git diff`.
 
 namespace fs = std::filesystem;
 
@@ -74,7 +76,8 @@ Options read_options(const std::string& text) {
       {"serve-classless", [](auto& o, const auto&) { o.serve_classless = true; }},
       {"allow-loopback", [](auto& o, const auto&) { o.allow_loopback = true; }},
       {"watch-namespace", [](auto& o, const auto& value) { o.watch_namespace = value; }},
-      {"default-backend", [](auto& o, const auto& value) { o.default_backend = parse_name(value); }},
+      {"default-backend",
+       [](auto& o, const auto& value) { o.default_backend = parse_name(value); }},
       {"default-certificate",
        [](auto& o, const auto& value) { o.default_certificate = parse_name(value); }},
       {"public-https-port",
@@ -154,15 +157,15 @@ TEST_P(Case, GivesTheExpectedTable) {
   EXPECT_EQ(dump, read(folder / "expected.txt"));
   EXPECT_EQ(dump, dump_of_steps(objects, options)) << "object by object";
   std::reverse(objects.begin(), objects.end());
-  EXPECT_EQ(dump, dump_of_steps(objects, options)) << "object by object, from the last to the first";
+  EXPECT_EQ(dump, dump_of_steps(objects, options))
+      << "object by object, from the last to the first";
 }
 
-INSTANTIATE_TEST_SUITE_P(Ingress, Case, testing::ValuesIn(case_names()),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Ingress, Case, testing::ValuesIn(case_names()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace weir::ingress

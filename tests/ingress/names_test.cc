@@ -6,8 +6,8 @@ namespace weir::ingress {
 namespace {
 
 TEST(Names, HostIsADnsNameOrAWildcardOfOne) {
-  for (const char* host : {"shop.example", "localhost", "*.shop.example", "a_b.example", "xn--p1ai",
-                           "1.example"}) {
+  for (const char* host :
+       {"shop.example", "localhost", "*.shop.example", "a_b.example", "xn--p1ai", "1.example"}) {
     EXPECT_TRUE(is_valid_host(host)) << host;
   }
   for (const std::string& host :

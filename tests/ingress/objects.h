@@ -9,7 +9,8 @@
 /// Objects in one line each.
 namespace weir::test {
 
-inline kube::ObjectMeta meta(std::string name, std::string ns = "default", std::int64_t created = 0) {
+inline kube::ObjectMeta meta(std::string name, std::string ns = "default",
+                             std::int64_t created = 0) {
   kube::ObjectMeta meta;
   meta.ns = std::move(ns);
   meta.name = std::move(name);

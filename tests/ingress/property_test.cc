@@ -58,9 +58,9 @@ class World {
     for (int i = upto(3); i > 0; --i) {
       kube::IngressRule rule{one_of(hosts_), {}};
       for (int j = upto(2); j > 0; --j) {
-        rule.paths.push_back({one_of<std::string>({"/", "/a", "/b", "", "bad"}),
-                              one_of<kube::PathType>({kube::PathType::Exact, kube::PathType::Prefix}),
-                              backend()});
+        rule.paths.push_back(
+            {one_of<std::string>({"/", "/a", "/b", "", "bad"}),
+             one_of<kube::PathType>({kube::PathType::Exact, kube::PathType::Prefix}), backend()});
       }
       ingress.rules.push_back(std::move(rule));
     }
@@ -108,8 +108,8 @@ class World {
   }
 
   kube::Secret secret() {
-    const auto& pair = test::make_pair({one_of<std::string>({"a.x.example", "*.x.example"})}, "test",
-                                       one_of<long>({1, 2}));
+    const auto& pair = test::make_pair({one_of<std::string>({"a.x.example", "*.x.example"})},
+                                       "test", one_of<long>({1, 2}));
     auto secret = test::secret(one_of<std::string>({"s1", "s2"}), pair);
     secret.meta.ns = one_of<std::string>({"default", "team"});
     if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
@@ -128,7 +128,8 @@ class Follower {
   explicit Follower(Options options) : options_(options), translator_(options) {}
 
   void step(kube::SourceEvents events) {
-    for (const auto& object : events.upserts) objects_.insert_or_assign(kube::ref_of(object), object);
+    for (const auto& object : events.upserts)
+      objects_.insert_or_assign(kube::ref_of(object), object);
     for (const auto& ref : events.removes) objects_.erase(ref);
     const auto changes = translator_.apply(std::move(events));
     for (const auto& upsert : changes.upserts) {

@@ -36,8 +36,8 @@ std::string text_of(BIO* bio) {
 std::string key_pem(EVP_PKEY* key, const char* passphrase) {
   const Ptr<BIO> out(BIO_new(BIO_s_mem()));
   const EVP_CIPHER* cipher = passphrase ? EVP_aes_128_cbc() : nullptr;
-  check(PEM_write_bio_PKCS8PrivateKey(out.get(), key, cipher, passphrase, passphrase ? 4 : 0, nullptr,
-                                      nullptr) == 1);
+  check(PEM_write_bio_PKCS8PrivateKey(out.get(), key, cipher, passphrase, passphrase ? 4 : 0,
+                                      nullptr, nullptr) == 1);
   return text_of(out.get());
 }
 
@@ -52,8 +52,8 @@ KeyPair create(const std::vector<std::string>& names, const std::string& common_
   X509_set_pubkey(x, key.get());
   X509_NAME* subject = X509_get_subject_name(x);
   check(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
-                                   reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
-                                   0) == 1);
+                                   reinterpret_cast<const unsigned char*>(common_name.c_str()), -1,
+                                   -1, 0) == 1);
   X509_set_issuer_name(x, subject);
   if (!names.empty()) {
     std::string list;

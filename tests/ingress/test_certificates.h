@@ -10,10 +10,11 @@ struct KeyPair {
   std::string key_pem;
 };
 
-/// Self-signed, P-256. `names` become DNS alternative names; without any, `common_name` stands alone.
-/// The same arguments give the same pair within one process, each distinct `serial` another one.
-const KeyPair& make_pair(const std::vector<std::string>& names, const std::string& common_name = "test",
-                         long serial = 1);
+/// Self-signed, P-256. `names` become DNS alternative names; without any, `common_name` stands
+/// alone. The same arguments give the same pair within one process, each distinct `serial` another
+/// one.
+const KeyPair& make_pair(const std::vector<std::string>& names,
+                         const std::string& common_name = "test", long serial = 1);
 
 std::string public_key_of(const KeyPair& pair);
 

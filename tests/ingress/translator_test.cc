@@ -8,11 +8,11 @@
 namespace weir::ingress {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
 using test::ingress;
 using test::rule;
 using test::to;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 std::vector<std::string> keys(const Changes& changes) {
   std::vector<std::string> texts;
@@ -107,12 +107,12 @@ TEST_F(TranslatorTest, WildcardHostTakesItsExactHostsAlong) {
   put(ingress("exact", {rule("eu.a.example", "/", to("shop"))}),
       ingress("deep", {rule("x.eu.a.example", "/", to("shop"))}), test::secret("tls", pair));
 
-  EXPECT_THAT(put(ingress("wild", {rule("*.a.example", "/", to("shop"))},
-                          {{{"*.a.example"}, "tls"}})),
-              ElementsAre("certificate default/tls", "host *.a.example", "host eu.a.example"));
-  EXPECT_THAT(remove(kube::Kind::Ingress, "wild"),
-              ElementsAre("host eu.a.example", "no certificate default/tls",
-                          "no host *.a.example"));
+  EXPECT_THAT(
+      put(ingress("wild", {rule("*.a.example", "/", to("shop"))}, {{{"*.a.example"}, "tls"}})),
+      ElementsAre("certificate default/tls", "host *.a.example", "host eu.a.example"));
+  EXPECT_THAT(
+      remove(kube::Kind::Ingress, "wild"),
+      ElementsAre("host eu.a.example", "no certificate default/tls", "no host *.a.example"));
 }
 
 TEST_F(TranslatorTest, ClassThatComesLaterPullsItsIngressesIn) {
@@ -157,19 +157,21 @@ TEST_F(TranslatorTest, DecodingProblemsArePassedOnUntilTheObjectIsNamedWithoutOn
 }
 
 TEST_F(TranslatorTest, HostilePartsOfAnIngressAreReportedAndTheRestServed) {
-  auto object = ingress("a", {rule("A.Example", "/", to("shop")), rule("*.*.x", "/", to("shop")),
-                              rule("b.example", "relative", to("shop")),
-                              rule("b.example", "/fine", to("shop")),
-                              rule("c.example", "/", kube::IngressBackend{})});
+  auto object = ingress(
+      "a", {rule("A.Example", "/", to("shop")), rule("*.*.x", "/", to("shop")),
+            rule("b.example", "relative", to("shop")), rule("b.example", "/fine", to("shop")),
+            rule("c.example", "/", kube::IngressBackend{})});
 
   EXPECT_THAT(put(object, test::service("shop")),
               ElementsAre("settings", "backend default/shop:80", "host a.example", "host b.example",
                           "host c.example"));
   std::vector<std::string> codes;
-  for (const auto& problem : last_.appeared) codes.push_back(problem.code.data() + (" " + problem.field));
-  EXPECT_THAT(codes, ElementsAre("InvalidHost spec.rules[1].host",
-                                 "InvalidPath spec.rules[2].http.paths[0].path",
-                                 "UnsupportedBackend spec.rules[4].http.paths[0].backend.service.name"));
+  for (const auto& problem : last_.appeared)
+    codes.push_back(problem.code.data() + (" " + problem.field));
+  EXPECT_THAT(
+      codes,
+      ElementsAre("InvalidHost spec.rules[1].host", "InvalidPath spec.rules[2].http.paths[0].path",
+                  "UnsupportedBackend spec.rules[4].http.paths[0].backend.service.name"));
 }
 
 TEST_F(TranslatorTest, AddressThatIsNoneIsReportedOnItsSlice) {
@@ -200,8 +202,9 @@ TEST(Translator, DefaultBackendOfTheFlagComesAndGoesWithItsEndpoints) {
               ElementsAre("backend default/fallback", "host (every other name)", "host a.example"));
   EXPECT_THAT(put(test::slice("f", "fallback", {"10.0.0.2"})),
               ElementsAre("backend default/fallback"));
-  EXPECT_THAT(put(test::slice("f", "fallback", {})),
-              ElementsAre("host a.example", "no backend default/fallback", "no host (every other name)"));
+  EXPECT_THAT(
+      put(test::slice("f", "fallback", {})),
+      ElementsAre("host a.example", "no backend default/fallback", "no host (every other name)"));
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/websocket_peer.h"
 #include "support/temp_folder.h"
+#include "support/websocket_peer.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -14,7 +14,7 @@ class Folder : public testing::Test {
  protected:
   Folder() : app_([](Socket& socket) { websocket_echo(socket, "hello"); }) {
     folder_.replace("good.yaml", manifest::service("good", {app_.port()}) + "---\n" +
-                                   manifest::ingress("good", "good.example", "good"));
+                                     manifest::ingress("good", "good.example", "good"));
     socket_ = runtime_.path("weir.sock");
     controller_ = std::make_unique<ControllerProcess>("dir:" + folder_.path(), socket_);
     proxy_ = std::make_unique<ProxyProcess>(socket_);
@@ -63,10 +63,10 @@ TEST_F(Folder, ABrokenFileIsReportedAndItsLastGoodObjectsStay) {
 
 TEST_F(Folder, InvalidIngressesAreNamedAndRefused) {
   folder_.replace("bad.yaml",
-                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: bad}\n"
-                "spec:\n  rules:\n  - host: 'Not A Host'\n    http:\n      paths:\n"
-                "      - {path: nowhere, pathType: Prefix, backend: {service: {name: good, port: "
-                "{number: 99999}}}}\n");
+                  "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: bad}\n"
+                  "spec:\n  rules:\n  - host: 'Not A Host'\n    http:\n      paths:\n"
+                  "      - {path: nowhere, pathType: Prefix, backend: {service: {name: good, port: "
+                  "{number: 99999}}}}\n");
   EXPECT_NE(logged("Ingress default/bad"), "");
   EXPECT_TRUE(eventually([&] { return controller_->metric("weir_controller_problems") >= 1; }));
 }
@@ -83,8 +83,8 @@ TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
   const auto one = make_key_pair("tls.example");
   const auto two = make_key_pair("tls.example");
   folder_.replace("secret.yaml",
-                "apiVersion: v1\nkind: Secret\nmetadata: {name: tls}\ndata:\n  tls.crt: " +
-                    base64(one.certificate) + "\n  tls.key: " + base64(two.key) + "\n");
+                  "apiVersion: v1\nkind: Secret\nmetadata: {name: tls}\ndata:\n  tls.crt: " +
+                      base64(one.certificate) + "\n  tls.key: " + base64(two.key) + "\n");
   EXPECT_TRUE(eventually([&] { return problems("InvalidCertificate") >= 1; }));
   EXPECT_NE(Socket::connect_tls(proxy_->ports().https, "tls.example")
                 .peer_subject()
@@ -101,16 +101,17 @@ TEST_F(Folder, ASecretWithAnotherKeyLeavesTheDefaultCertificate) {
 }
 
 TEST_F(Folder, TextThatIsNotUtf8IsRefused) {
-  folder_.replace("bytes.yaml",
-                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: bytes\n"
-                "  annotations: {nginx.ingress.kubernetes.io/rewrite-target: \"\xff\xfe\"}\nspec: "
-                "{rules: [{host: bytes.example}]}\n");
+  folder_.replace(
+      "bytes.yaml",
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: bytes\n"
+      "  annotations: {nginx.ingress.kubernetes.io/rewrite-target: \"\xff\xfe\"}\nspec: "
+      "{rules: [{host: bytes.example}]}\n");
   EXPECT_NE(logged("bytes.yaml"), "");
 }
 
 TEST_F(Folder, AnObjectOfOneAndAHalfMegabytesIsTaken) {
   std::string large = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n  text: ";
-  large += std::string(1'500'000, 'x') + "\n";
+  large.append(1'500'000, 'x').append("\n");
   folder_.replace("large.yaml", large);
   folder_.replace("after.yaml", manifest::ingress("after", "after.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("after.example") == 200; }));
@@ -137,7 +138,7 @@ TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
 
 TEST_F(Folder, AHostIsServedOverTlsByItsName) {
   folder_.replace("tls.yaml", manifest::ingress("tls", "*.wild.example", "good", "wild") + "---\n" +
-                                manifest::tls_secret("wild", "*.wild.example"));
+                                  manifest::tls_secret("wild", "*.wild.example"));
   EXPECT_TRUE(eventually([&] {
     return Socket::connect_tls(proxy_->ports().https, "a.wild.example").peer_subject() ==
            "/CN=*.wild.example";

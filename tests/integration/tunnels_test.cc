@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/websocket_peer.h"
 #include "support/temp_folder.h"
+#include "support/websocket_peer.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -19,9 +19,9 @@ class Tunnels : public testing::Test {
  protected:
   Tunnels() : app_(echo), other_(echo) {
     folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
-                                  manifest::ingress("app", "app.example", "app"));
+                                    manifest::ingress("app", "app.example", "app"));
     folder_.replace("secure.yaml",
-                  manifest::ingress("secure", "secure.example", "app", "secure-tls"));
+                    manifest::ingress("secure", "secure.example", "app", "secure-tls"));
     folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
     source_ = "dir:" + folder_.path();
     socket_ = runtime_.path("weir.sock");
@@ -56,7 +56,7 @@ class Tunnels : public testing::Test {
       case 0:
         if (i % 2 == 0) {
           folder_.replace("other-" + id + ".yaml",
-                        manifest::ingress("other-" + id, "other-" + id + ".example", "other"));
+                          manifest::ingress("other-" + id, "other-" + id + ".example", "other"));
         } else {
           folder_.remove("other-" + id + ".yaml");
         }
@@ -70,6 +70,19 @@ class Tunnels : public testing::Test {
             manifest::service("other", i % 2 == 0 ? std::vector{other_.port()}
                                                   : std::vector{other_.port(), app_.port()}));
     }
+  }
+
+  /// Takes the other hosts away and waits until the proxy runs all that was written.
+  void settle(const ProxyProcess& proxy) {
+    for (int i = 0; i < 7; ++i) folder_.remove("other-" + std::to_string(i) + ".yaml");
+    for (int i = 0; i < 7; ++i) {
+      const auto host = "other-" + std::to_string(i) + ".example";
+      ASSERT_TRUE(eventually([&] { return proxy.get(host).status == 404; })) << host;
+    }
+    const auto updates = proxy.metric("weir_proxy_table_updates_total");
+    folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
+    ASSERT_TRUE(
+        eventually([&] { return proxy.metric("weir_proxy_table_updates_total") > updates; }));
   }
 
   Backend app_;
@@ -106,6 +119,7 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
     }
   }
   EXPECT_GE(proxy.metric("weir_proxy_table_updates_total") - updates_before, 100);
+  settle(proxy);
   ASSERT_TRUE(all_echo("after the changes"));
   EXPECT_EQ(proxy.metric("weir_proxy_tunnels_open"), 200);
 

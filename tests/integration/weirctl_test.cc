@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "support/websocket_peer.h"
 #include "support/temp_folder.h"
+#include "support/websocket_peer.h"
 #include "support/weir.h"
 
 namespace weir::test {
@@ -21,7 +21,7 @@ class WeirctlRun : public testing::Test {
  protected:
   WeirctlRun() : app_([](Socket& socket) { websocket_echo(socket, "hello"); }) {
     folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
-                                  manifest::ingress("app", "app.example", "app", "missing"));
+                                    manifest::ingress("app", "app.example", "app", "missing"));
   }
   std::unique_ptr<Process> run(std::vector<std::string> flags = {}) {
     std::vector<std::string> argv = {weirctl(), "run", folder_.path()};

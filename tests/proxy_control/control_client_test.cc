@@ -160,7 +160,10 @@ class ControlClientTest : public ::testing::Test {
     options_.software = "weir-proxy test";
     options_.first_wait = options_.max_wait = std::chrono::milliseconds(1);
   }
-  ~ControlClientTest() override { thread_.stop(); }
+  ~ControlClientTest() override {
+    thread_.stop();
+    service_.live_ = nullptr;  // it must not outlive the io_context
+  }
 
   void start() {
     client_ = std::make_unique<ControlClient>(thread_.io, options_, service_, counters_);

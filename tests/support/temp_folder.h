@@ -34,6 +34,7 @@ class TempFolder {
     write(name + ".new~", text);
     std::filesystem::rename(path(name + ".new~"), path(name));
   }
+  /// If it is there.
   void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
 
  private:

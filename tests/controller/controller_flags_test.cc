@@ -1,0 +1,114 @@
+#include "weir-controller/controller_flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/loop_thread.h"
+
+namespace weir::cmd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ControllerFlagsTest : public testing::Test {
+ protected:
+  std::optional<int> parse(std::vector<const char*> args) {
+    args.insert(args.begin(), "weir-controller");
+    return flags_.parse(static_cast<int>(args.size()), args.data());
+  }
+  controller::Options options() { return std::get<controller::Options>(given_.options()); }
+  std::string refused_flag() { return std::get<ControllerFlags::Refused>(given_.options()).flag; }
+
+  Flags flags_{"weir-controller", "test"};
+  ControllerFlags given_{flags_};
+};
+
+TEST_F(ControllerFlagsTest, DefaultsAreIngressNginxs) {
+  ASSERT_FALSE(parse({}));
+  const auto translation = options().translation;
+  EXPECT_EQ(translation.ingress_class, "nginx");
+  EXPECT_THAT(translation.controller_classes,
+              ElementsAre("weir.dev/ingress", "k8s.io/ingress-nginx"));
+  EXPECT_FALSE(translation.serve_classless);
+  EXPECT_FALSE(translation.allow_loopback);
+  EXPECT_EQ(translation.public_https_port, 443);
+  EXPECT_FALSE(options().metrics_listen);
+}
+
+TEST_F(ControllerFlagsTest, EachReachesItsOption) {
+  ASSERT_FALSE(parse({"--source",
+                      "dir:/x",
+                      "--socket=/run/x.sock",
+                      "--ingress-class",
+                      "public",
+                      "--controller-class",
+                      "a.example/one",
+                      "--controller-class=a.example/two",
+                      "--watch-ingress-without-class",
+                      "--ingress-class-by-name=true",
+                      "--watch-namespace",
+                      "team",
+                      "--default-backend-service",
+                      "sys/fallback",
+                      "--default-ssl-certificate=sys/wild",
+                      "--metrics-listen",
+                      "127.0.0.1:0",
+                      "--public-http-port",
+                      "8080",
+                      "--public-https-port=8443"}));
+  const auto all = options();
+  const auto& translation = all.translation;
+  EXPECT_EQ(all.socket_path, "/run/x.sock");
+  EXPECT_EQ(translation.ingress_class, "public");
+  EXPECT_THAT(translation.controller_classes, ElementsAre("a.example/one", "a.example/two"));
+  EXPECT_TRUE(translation.watch_ingress_without_class);
+  EXPECT_TRUE(translation.ingress_class_by_name);
+  EXPECT_TRUE(translation.serve_classless);
+  EXPECT_TRUE(translation.allow_loopback);
+  EXPECT_EQ(translation.watch_namespace, "team");
+  EXPECT_EQ(to_string(translation.default_backend.value()), "sys/fallback");
+  EXPECT_EQ(to_string(translation.default_certificate.value()), "sys/wild");
+  EXPECT_EQ(all.metrics_listen->address, "127.0.0.1");
+  EXPECT_EQ(translation.public_http_port, 8080);
+  EXPECT_EQ(translation.public_https_port, 8443);
+}
+
+TEST_F(ControllerFlagsTest, FlagsOfTheContractThatAreForLaterAreTaken) {
+  EXPECT_FALSE(parse({"--watch-namespace-selector", "a=b", "--configmap", "sys/weir",
+                      "--publish-service", "sys/weir", "--publish-status-address", "10.0.0.1",
+                      "--update-status=false", "--election-id", "x", "--disable-leader-election",
+                      "--tcp-services-configmap", "sys/tcp"}));
+}
+
+TEST_F(ControllerFlagsTest, NamesAreNamespaceAndName) {
+  ASSERT_FALSE(parse({"--default-backend-service", "fallback"}));
+  EXPECT_EQ(refused_flag(), "--default-backend-service");
+}
+
+TEST_F(ControllerFlagsTest, CertificateNameIsCheckedToo) {
+  ASSERT_FALSE(parse({"--default-ssl-certificate", "a/b/c"}));
+  EXPECT_EQ(refused_flag(), "--default-ssl-certificate");
+}
+
+TEST_F(ControllerFlagsTest, SourceIsTheClusterOrAFolderThatExists) {
+  ASSERT_FALSE(parse({"--source", "etcd"}));
+  EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--source");
+}
+
+TEST_F(ControllerFlagsTest, FolderHasNoEvents) {
+  const test::TempFolder folder;
+  const std::string source = "dir:" + (folder / "");
+  ASSERT_FALSE(parse({"--source", source.c_str()}));
+  const auto opened = given_.open_source();
+  EXPECT_NE(std::get<ControllerFlags::Opened>(opened).source, nullptr);
+  EXPECT_EQ(std::get<ControllerFlags::Opened>(opened).events, nullptr);
+}
+
+TEST_F(ControllerFlagsTest, KubeconfigThatIsMissingIsNamed) {
+  ASSERT_FALSE(parse({"--kubeconfig", "/nonexistent/config"}));
+  EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--kubeconfig");
+}
+
+}  // namespace
+}  // namespace weir::cmd
