@@ -58,6 +58,8 @@ class Cluster : public testing::Test {
   const std::string address_;
   const std::string ns_;
   const std::string class_;
+  /// A server that has just been started answers 403 until it knows the roles.
+  bool server_was_away_ = false;
   TempFolder runtime_;
   std::unique_ptr<ControllerProcess> controller_;
   std::unique_ptr<ProxyProcess> proxy_;

@@ -14,7 +14,9 @@ class Outage : public Cluster {
   Outage()
       : relay_(cluster().api_port()),
         one_([](Socket& socket) { websocket_echo(socket, "one"); }, address_),
-        two_(always("two"), address_) {}
+        two_(always("two"), address_) {
+    server_was_away_ = true;
+  }
 
   void SetUp() override {
     Cluster::SetUp();
@@ -28,6 +30,13 @@ class Outage : public Cluster {
     ASSERT_TRUE(shows(host("secure"), "/CN=" + host("secure")));
     tunnel_ = Socket::connect(proxy_->ports().http);
     ASSERT_TRUE(open_websocket(tunnel_, host("app")));
+  }
+
+  void TearDown() override {
+    // Whatever a test has left, the next one finds a server.
+    cluster().etcd().signal(SIGCONT);
+    cluster().start_server();
+    Cluster::TearDown();
   }
 
   /// What was served before is served now, by requests and on the tunnel.

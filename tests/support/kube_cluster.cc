@@ -117,6 +117,7 @@ void KubeCluster::end_server(int number) {
 }
 
 void KubeCluster::start_server() {
+  if (server_->running()) return;
   for (int tries = 0; tries < 10; ++tries) {
     if (try_start_server()) return;
   }
@@ -201,6 +202,8 @@ bool KubeCluster::try_start_server() {
       "--allow-privileged=true",
       "--disable-admission-plugins=ServiceAccount",  // no controller makes the default accounts
       "--profiling=false",
+      // Else an open watch over HTTP/1.1 keeps a server that was asked to end for another minute.
+      "--shutdown-watch-termination-grace-period=5s",
   });
   // A new client: nothing of the former server's connections is met again.
   api_ = std::make_unique<KubeApi>(

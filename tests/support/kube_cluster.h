@@ -37,7 +37,7 @@ class KubeCluster {
 
   /// `number`: SIGTERM or SIGKILL. Waits for the end.
   void end_server(int number);
-  /// Again, on the same port and etcd. Waits until it is ready.
+  /// Again, on the same port and etcd, unless it runs. Waits until it is ready.
   void start_server();
   /// Makes etcd forget all former versions.
   void compact();
