@@ -10,6 +10,7 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000
 
 PROGRAMS := weir-controller weir-proxy weirctl
 EXAMPLES := weir_chat_server weir_echo_server
+FUZZERS := $(patsubst tests/fuzz/%.cc,bin/weir_%,$(wildcard tests/fuzz/*_fuzz.cc))
 KUBE = KUBEBUILDER_ASSETS=$$(tools/kube-assets)
 CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=error --preset
 
@@ -59,7 +60,7 @@ tsan: ## the tests under ThreadSanitizer
 fuzz: ## every fuzz target for FUZZ_SECONDS (60)
 	@tools/install-packages build fuzz
 	@cmake --preset fuzz $(CMAKE_FLAGS)
-	@cmake --build --preset fuzz -j $(JOBS)
+	@cmake --build --preset fuzz -j $(JOBS) --target $(FUZZERS)
 	@tools/fuzz $(FUZZ_SECONDS)
 
 .PHONY: format

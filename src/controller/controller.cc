@@ -10,12 +10,12 @@
 #include <fmt/format.h>
 
 #include "controller/event_writer.h"
-#include "controller/http_listener.h"
 #include "controller/metrics.h"
 #include "controller/origin.h"
 #include "controller/published_table.h"
 #include "controller/push_server.h"
 #include "ingress/translator.h"
+#include "util/admin_server.h"
 #include "util/log.h"
 
 namespace weir::controller {
@@ -65,9 +65,9 @@ class Controller::Impl {
     if (!pushing) return util::Error{pushing.error().code, "--socket: " + pushing.error().detail};
     push_server_ = std::move(*pushing);
     if (!options_.metrics_listen) return {};
-    auto listening =
-        HttpListener::listen(io_, options_.metrics_listen->address, options_.metrics_listen->port,
-                             [this](std::string_view path) { return answer(path); });
+    auto listening = util::AdminServer::start(
+        io_, {options_.metrics_listen->address, options_.metrics_listen->port},
+        [this](std::string_view path) { return page(path); });
     if (!listening) {
       return util::Error{listening.error().code, "--metrics-listen: " + listening.error().detail};
     }
@@ -194,17 +194,15 @@ class Controller::Impl {
     metrics_.set_generation(table_.generation());
   }
 
-  HttpAnswer answer(std::string_view path) const {
-    if (path == "/metrics")
-      return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text()};
-    if (path == "/healthz") return {.body = "ok\n"};
+  util::AdminAnswer page(std::string_view path) const {
+    if (path == "/metrics") return util::metrics_answer(metrics_.text());
+    if (path == "/healthz") return util::probe_answer("");
     if (path == "/readyz") {
-      if (table_.is_complete()) return {.body = "ok\n"};
-      std::string waiting = "waiting for the first list of";
+      std::string waiting;
       for (const auto kind : unsynced_) waiting += std::string(" ") + kube::to_string(kind);
-      return {.status = 503, .body = waiting + '\n'};
+      return util::probe_answer(waiting.empty() ? "" : "waiting for the first list of" + waiting);
     }
-    return {.status = 404, .body = "not found; there are /metrics, /healthz and /readyz\n"};
+    return util::not_found_answer();
   }
 
   asio::io_context& io_;
@@ -220,7 +218,7 @@ class Controller::Impl {
   bool is_stopped_ = false;
   std::unique_ptr<EventWriter> event_writer_;
   std::unique_ptr<PushServer> push_server_;
-  std::unique_ptr<HttpListener> metrics_listener_;
+  std::unique_ptr<util::AdminServer> metrics_listener_;
 };
 
 util::Result<std::unique_ptr<Controller>> Controller::create(

@@ -25,12 +25,12 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
         std::make_unique<Worker>(plane->options_, ticket_keys, self_signed));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
-      const auto fd = bind_listener(address);
+      const auto fd = bind_listener(address, /*first=*/i == 0);
       if (!fd) return fd.error();
       worker.listen(*fd, /*tls=*/false);
     }
     for (auto& address : plane->https_) {
-      const auto fd = bind_listener(address);
+      const auto fd = bind_listener(address, /*first=*/i == 0);
       if (!fd) return fd.error();
       worker.listen(*fd, /*tls=*/true);
     }

@@ -35,9 +35,22 @@ std::string text_of(const sockaddr_storage& address) {
   return text;
 }
 
+/// True, with errno, if somebody listens there: SO_REUSEPORT alone would share it with them.
+bool is_taken(const sockaddr_storage& address, socklen_t size) {
+  const int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true;
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool taken = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return taken;
+}
+
 }  // namespace
 
-util::Result<int> bind_listener(ListenAddress& address) {
+util::Result<int> bind_listener(ListenAddress& address, bool first) {
   sockaddr_storage storage{};
   socklen_t size = 0;
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
@@ -68,6 +81,11 @@ util::Result<int> bind_listener(ListenAddress& address) {
     // "[::]" takes IPv4, too, whatever net.ipv6.bindv6only says.
     const int off = 0;
     ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  if (first && is_taken(storage, size)) {
+    const auto error = failed("listen on");
+    ::close(fd);
+    return error;
   }
   if (::bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0 ||
       ::listen(fd, SOMAXCONN) != 0) {

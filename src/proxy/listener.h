@@ -11,8 +11,9 @@
 namespace weir::proxy {
 
 /// Binds a non-blocking TCP socket with SO_REUSEPORT and listens. An error names the address. Sets
-/// the port that the kernel chose when it was 0.
-util::Result<int> bind_listener(ListenAddress& address);
+/// the port that the kernel chose when it was 0. `first`: of this process on that address; that
+/// another program of the same user holds it, with SO_REUSEPORT as well, is an error then.
+util::Result<int> bind_listener(ListenAddress& address, bool first);
 
 /// One worker's share of a listening address: the kernel spreads new connections over the workers.
 class Listener final : public IoListener, private TimerListener {

@@ -6,10 +6,10 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "proxy/data_plane.h"
-#include "proxy_control/admin.h"
 #include "proxy_control/control_client.h"
 #include "proxy_control/metrics.h"
 #include "proxy_control/table_service.h"
+#include "util/admin_server.h"
 #include "util/log.h"
 #include "util/version.h"
 
@@ -50,8 +50,8 @@ class Process {
 
   util::Result<void> run() {
     if (options_.admin) {
-      auto admin =
-          AdminServer::start(io_, AdminServer::Options{.listen = *options_.admin}, pages());
+      auto admin = util::AdminServer::start(io_, {options_.admin->address, options_.admin->port},
+                                            [this](std::string_view path) { return page(path); });
       if (!admin) return admin.error();
       admin_ = *std::move(admin);
       log_listener("admin", {options_.admin->address, admin_->port()});
@@ -67,9 +67,13 @@ class Process {
   }
 
  private:
-  AdminPages pages() {
-    return {[this] { return why_not_ready(); },
-            [this] { return metrics_text(data_plane_.counters(), counters_); }};
+  util::AdminAnswer page(std::string_view path) const {
+    if (path == "/healthz") return util::probe_answer("");
+    if (path == "/readyz" || path == "/lb-healthz") return util::probe_answer(why_not_ready());
+    if (path == "/metrics") {
+      return util::metrics_answer(metrics_text(data_plane_.counters(), counters_));
+    }
+    return util::not_found_answer();
   }
 
   std::string why_not_ready() const {
@@ -97,7 +101,7 @@ class Process {
   TableService service_;
   ControlClient client_;
   Drain drain_;
-  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<util::AdminServer> admin_;
   asio::signal_set signals_;
 };
 

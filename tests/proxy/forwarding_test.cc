@@ -487,6 +487,16 @@ TEST_F(Forwarding, LargeBodiesPassByteExactBothWaysAtOnce) {
   }
 }
 
+TEST_F(Forwarding, APortThatSomebodyHasIsAnErrorThatNamesIt) {
+  start();
+  Options options;
+  options.http = {{"127.0.0.1", http_port_}};
+  const auto second = DataPlane::start(options);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().detail.find("127.0.0.1:" + std::to_string(http_port_)),
+            std::string::npos);
+}
+
 TEST_F(Forwarding, ManyWorkersServeOnePort) {
   Backend app(test::always("ok"));
   Options options;

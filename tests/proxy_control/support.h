@@ -1,17 +1,16 @@
 #pragma once
 
 #include <chrono>
-#include <future>
 #include <string>
-#include <thread>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 
+#include "support/io_thread.h"
 #include "table/codec.h"
 
 namespace weir::proxy_control {
+
+using test::IoThread;
 
 /// The longest that a test waits for an event before it fails.
 inline constexpr std::chrono::seconds kPatience{60};
@@ -26,34 +25,6 @@ bool run_until(boost::asio::io_context& io, Done done) {
   }
   return true;
 }
-
-/// An io_context on a thread of its own, as the control thread has it.
-class IoThread {
- public:
-  IoThread() : work_(io.get_executor()), thread_([this] { io.run(); }) {}
-  ~IoThread() { stop(); }
-
-  /// Before what the io_context's coroutines refer to goes away.
-  void stop() {
-    io.stop();
-    if (thread_.joinable()) thread_.join();
-  }
-
-  /// Runs `what` there, and gives back what it returns.
-  template <class What>
-  auto run(What what) {
-    std::packaged_task<decltype(what())()> task(std::move(what));
-    auto result = task.get_future();
-    boost::asio::post(io, [&task] { task(); });
-    return result.get();
-  }
-
-  boost::asio::io_context io;
-
- private:
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  std::thread thread_;
-};
 
 /// A P-256 certificate with its key.
 table::Certificate make_certificate(const std::string& name);

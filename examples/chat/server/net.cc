@@ -35,12 +35,13 @@ tcp::acceptor listen(asio::io_context& io, const Endpoint& address) {
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(address, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  std::ostringstream text;
   if (error) {
-    std::ostringstream text;
     text << "cannot listen on " << address << ": " << error.message();
     throw std::runtime_error(text.str());
   }
-  std::cerr << "listening on " << acceptor.local_endpoint() << std::endl;
+  text << "listening on " << acceptor.local_endpoint() << '\n';
+  std::cerr << text.str();  // at once: several programs may share this terminal
   return acceptor;
 }
 

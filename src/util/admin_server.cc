@@ -1,4 +1,4 @@
-#include "proxy_control/admin.h"
+#include "util/admin_server.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -15,10 +15,9 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <fmt/format.h>
 
-#include "util/log.h"
-
-namespace weir::proxy_control {
+namespace weir::util {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -30,32 +29,24 @@ namespace {
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHead = 8 * 1024;
 
-AdminAnswer yes_or_no(const std::string& why_not) {
-  if (why_not.empty()) return {200, "text/plain; charset=utf-8", "ok\n"};
-  return {503, "text/plain; charset=utf-8", why_not + "\n"};
-}
-
 }  // namespace
 
-AdminAnswer admin_answer(std::string_view method, std::string_view target,
-                         const AdminPages& pages) {
-  const auto path = target.substr(0, target.find('?'));
-  const bool known =
-      path == "/healthz" || path == "/readyz" || path == "/lb-healthz" || path == "/metrics";
-  if (!known) return {404, "text/plain; charset=utf-8", "not found\n"};
-  if (method != "GET" && method != "HEAD") {
-    return {405, "text/plain; charset=utf-8", "only GET and HEAD\n"};
-  }
-  if (path == "/readyz" || path == "/lb-healthz") return yes_or_no(pages.why_not_ready());
-  if (path == "/metrics") {
-    return {200, "text/plain; version=0.0.4; charset=utf-8", pages.metrics()};
-  }
-  return yes_or_no("");
+AdminAnswer metrics_answer(std::string text) {
+  return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
+}
+
+AdminAnswer probe_answer(const std::string& why_not) {
+  if (why_not.empty()) return {.body = "ok\n"};
+  return {.status = 503, .body = why_not + "\n"};
+}
+
+AdminAnswer not_found_answer() {
+  return {.status = 404, .body = "not found\n"};
 }
 
 class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
  public:
-  Listener(asio::io_context& io, Options options, AdminPages pages)
+  Listener(asio::io_context& io, Options options, Pages pages)
       : acceptor_(io), options_(std::move(options)), pages_(std::move(pages)), free_(io) {
     free_.expires_at(asio::steady_timer::time_point::max());
   }
@@ -63,9 +54,9 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
   /// What is wrong, if something is.
   boost::system::error_code listen() {
     boost::system::error_code error;
-    const auto address = asio::ip::make_address(options_.listen.address, error);
+    const auto address = asio::ip::make_address(options_.address, error);
     if (error) return error;
-    const tcp::endpoint endpoint(address, options_.listen.port);
+    const tcp::endpoint endpoint(address, options_.port);
     if (acceptor_.open(endpoint.protocol(), error)) return error;
     if (acceptor_.set_option(tcp::acceptor::reuse_address(true), error)) return error;
     if (acceptor_.bind(endpoint, error)) return error;
@@ -120,7 +111,7 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
       const auto [read_error, head] = co_await http::async_read(stream, buffer, parser, kTuple);
       if (read_error) break;
       const auto& request = parser.get();
-      auto answer = admin_answer(request.method_string(), request.target(), self->pages_);
+      auto answer = self->answer(request.method(), request.target());
       http::response<http::string_body> response(http::status(answer.status), request.version());
       response.set(http::field::content_type, answer.content_type);
       response.set(http::field::cache_control, "no-store");
@@ -136,21 +127,27 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
     stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
   }
 
+  AdminAnswer answer(http::verb method, std::string_view target) const {
+    if (method != http::verb::get && method != http::verb::head) {
+      return {.status = 405, .body = "only GET and HEAD\n"};
+    }
+    return pages_(target.substr(0, target.find('?')));
+  }
+
   tcp::acceptor acceptor_;
   Options options_;
-  AdminPages pages_;
+  Pages pages_;
   asio::steady_timer free_;  // cancelled when a connection ends
   std::size_t open_ = 0;
   std::uint16_t port_ = 0;
 };
 
-util::Result<std::unique_ptr<AdminServer>> AdminServer::start(asio::io_context& io, Options options,
-                                                              AdminPages pages) {
-  const auto where =
-      fmt::format("cannot listen on {}:{}", options.listen.address, options.listen.port);
+Result<std::unique_ptr<AdminServer>> AdminServer::start(asio::io_context& io, Options options,
+                                                        Pages pages) {
+  const auto where = fmt::format("cannot listen on {}:{}", options.address, options.port);
   auto listener = std::make_shared<Listener>(io, std::move(options), std::move(pages));
   if (const auto error = listener->listen()) {
-    return util::unavailable(where + ": " + error.message());
+    return unavailable(where + ": " + error.message());
   }
   listener->start();
   return std::unique_ptr<AdminServer>(new AdminServer(std::move(listener)));
@@ -159,6 +156,10 @@ util::Result<std::unique_ptr<AdminServer>> AdminServer::start(asio::io_context& 
 AdminServer::AdminServer(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
 
 AdminServer::~AdminServer() {
+  stop();
+}
+
+void AdminServer::stop() {
   listener_->stop();
 }
 
@@ -166,4 +167,4 @@ std::uint16_t AdminServer::port() const {
   return listener_->port();
 }
 
-}  // namespace weir::proxy_control
+}  // namespace weir::util

@@ -1,4 +1,4 @@
-#include "proxy_control/admin.h"
+#include "util/admin_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -8,36 +8,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy_control/support.h"
+#include "support/io_thread.h"
 
-namespace weir::proxy_control {
+namespace weir::util {
 namespace {
 
+using test::IoThread;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-AdminPages pages(std::string why_not = "") {
-  return {[why_not] { return why_not; }, [] { return std::string("weir 1\n"); }};
+AdminAnswer page(std::string_view path) {
+  if (path == "/healthz") return probe_answer("");
+  if (path == "/readyz") return probe_answer("draining");
+  if (path == "/metrics") return metrics_answer("weir 1\n");
+  return not_found_answer();
 }
 
-TEST(AdminAnswer, TellsWhetherItIsReady) {
-  EXPECT_EQ(admin_answer("GET", "/healthz", pages("draining")).status, 200U);
-  for (const char* path : {"/readyz", "/lb-healthz", "/readyz?verbose"}) {
-    EXPECT_EQ(admin_answer("GET", path, pages()).status, 200U) << path;
-    const auto no = admin_answer("GET", path, pages("draining"));
-    EXPECT_EQ(no.status, 503U) << path;
-    EXPECT_EQ(no.body, "draining\n");
-  }
-  EXPECT_EQ(admin_answer("GET", "/metrics", pages()).body, "weir 1\n");
-  EXPECT_EQ(admin_answer("HEAD", "/metrics", pages()).status, 200U);
-}
-
-TEST(AdminAnswer, RefusesEverythingElse) {
-  for (const char* path : {"/", "", "/readyz/", "/metricsx", "*", "http://x/readyz"}) {
-    EXPECT_EQ(admin_answer("GET", path, pages()).status, 404U) << path;
-  }
-  EXPECT_EQ(admin_answer("POST", "/readyz", pages()).status, 405U);
-}
+constexpr std::chrono::seconds kPatience{60};
 
 /// A client that writes what it is told, and reads until the server hangs up.
 class Client {
@@ -79,8 +66,8 @@ class AdminServerTest : public ::testing::Test {
     thread_.run([this] { server_.reset(); });
   }
   void start(AdminServer::Options options) {
-    options.listen = {"127.0.0.1", 0};
-    thread_.run([&] { server_ = *AdminServer::start(thread_.io, options, pages()); });
+    options.address = "127.0.0.1";
+    thread_.run([&] { server_ = *AdminServer::start(thread_.io, options, page); });
   }
 
   IoThread thread_;
@@ -100,6 +87,18 @@ TEST_F(AdminServerTest, AnswersSeveralRequestsOfAConnection) {
   EXPECT_THAT(all, HasSubstr("HTTP/1.1 404 Not Found\r\n"));
   EXPECT_THAT(all, HasSubstr("Content-Length: 7\r\n"));
   EXPECT_TRUE(all.ends_with("\r\n\r\n"));  // HEAD has no body
+}
+
+TEST_F(AdminServerTest, SaysWhyAProbeFailsAndRefusesOtherMethods) {
+  start({});
+  const Client probe(server_->port());
+  probe.write("GET /readyz?verbose HTTP/1.0\r\n\r\n");
+  const auto answer = probe.read();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.0 503 Service Unavailable"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\ndraining\n"));
+  const Client post(server_->port());
+  post.write("POST /readyz HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(post.read(), StartsWith("HTTP/1.0 405 Method Not Allowed"));
 }
 
 TEST_F(AdminServerTest, AnswersMetricsAsText) {
@@ -122,13 +121,13 @@ TEST_F(AdminServerTest, HangsUpOnWhatIsNoRequest) {
 }
 
 TEST_F(AdminServerTest, HangsUpOnASilentClient) {
-  start({.listen = {}, .max_connections = 64, .timeout = std::chrono::seconds(1)});
+  start({.address = {}, .max_connections = 64, .timeout = std::chrono::seconds(1)});
   const Client client(server_->port());
   EXPECT_EQ(client.read(), "");
 }
 
 TEST_F(AdminServerTest, FurtherClientsWaitForTheirTurn) {
-  start({.listen = {}, .max_connections = 1, .timeout = std::chrono::seconds(60)});
+  start({.address = {}, .max_connections = 1, .timeout = std::chrono::seconds(60)});
   auto first = std::make_unique<Client>(server_->port());
   first->write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   const Client second(server_->port());
@@ -143,11 +142,11 @@ TEST_F(AdminServerTest, AnAddressInUseIsAnErrorThatNamesIt) {
   start({});
   const auto port = server_->port();
   const auto error = thread_.run([&] {
-    return AdminServer::start(thread_.io, {.listen = {"127.0.0.1", port}}, pages()).error();
+    return AdminServer::start(thread_.io, {.address = "127.0.0.1", .port = port}, page).error();
   });
   EXPECT_THAT(error.detail, HasSubstr(std::to_string(port)));
   EXPECT_THAT(error.detail, HasSubstr("in use"));
 }
 
 }  // namespace
-}  // namespace weir::proxy_control
+}  // namespace weir::util

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "util/result.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace weir::util {
+
+struct AdminAnswer {
+  unsigned status = 200;
+  std::string_view content_type = "text/plain; charset=utf-8";  ///< a literal
+  std::string body;
+};
+
+/// For /metrics: Prometheus' text exposition format 0.0.4.
+AdminAnswer metrics_answer(std::string text);
+/// For probes: 200 "ok", or 503 with the sentence that says why not.
+AdminAnswer probe_answer(const std::string& why_not);
+AdminAnswer not_found_answer();
+
+/// HTTP/1.1 for kubelet, load balancers and Prometheus, on the thread that runs the io_context. GET
+/// and HEAD only. At most 64 connections at a time; further ones wait in the kernel's queue. A head
+/// is at most 8 KiB, there are no bodies, and each request has its deadline.
+class AdminServer {
+ public:
+  /// `path` is without query. Called in runs of the io_context, once a request.
+  using Pages = std::function<AdminAnswer(std::string_view path)>;
+
+  struct Options {
+    std::string address;  ///< an IP address without brackets
+    std::uint16_t port = 0;
+    std::size_t max_connections = 64;
+    std::chrono::seconds timeout{15};
+  };
+
+  /// An error names the address.
+  static Result<std::unique_ptr<AdminServer>> start(boost::asio::io_context& io, Options options,
+                                                    Pages pages);
+  ~AdminServer();  ///< stops
+
+  std::uint16_t port() const;
+  void stop();
+
+ private:
+  class Listener;
+  explicit AdminServer(std::shared_ptr<Listener> listener);
+
+  std::shared_ptr<Listener> listener_;
+};
+
+}  // namespace weir::util
