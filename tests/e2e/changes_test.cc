@@ -83,7 +83,8 @@ TEST_F(Changes, OfEndpointSlicesAreSeen) {
 
   apply(
       "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: app-0\n"
-      "  labels: {kubernetes.io/service-name: app}\naddressType: IPv4\nports:\n- {name: http, port: " +
+      "  labels: {kubernetes.io/service-name: app}\naddressType: IPv4\nports:\n- {name: http, "
+      "port: " +
       std::to_string(one_.port()) + "}\nendpoints:\n- addresses: [" + address_ +
       "]\n  conditions: {ready: false}\n");
   EXPECT_TRUE(answers(app_, 503)) << "its only endpoint is not ready";

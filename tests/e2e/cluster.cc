@@ -31,7 +31,9 @@ const auto* const kEnvironment = testing::AddGlobalTestEnvironment(new ClusterEn
 Cluster::Cluster()
     : address_(machine_address()), ns_(cluster().new_namespace()), class_("class-" + ns_) {}
 
-void Cluster::SetUp() { apply_class(); }
+void Cluster::SetUp() {
+  apply_class();
+}
 
 void Cluster::TearDown() {
   remove("IngressClass", class_);

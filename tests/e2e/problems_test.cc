@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "e2e/cluster.h"
 
 namespace weir::test {
@@ -27,6 +29,25 @@ class Problems : public Cluster {
     return testing::AssertionFailure() << controller_->metric(series) << '\n' << logs();
   }
 
+  /// Waits for a warning on the object ("Ingress web"), and gives its note.
+  std::string event(const std::string& reason, const std::string& kind, const std::string& name) {
+    std::string note;
+    EXPECT_TRUE(eventually([&] {
+      for (const auto& event : api().events(ns_)) {
+        if (event.reason != reason || event.type != "Warning") continue;
+        if (event.regarding != kind + ' ' + ns_ + '/' + name) continue;
+        // By which `kubectl describe` finds it.
+        EXPECT_EQ(event.regarding_uid, api().uid(kind, name, ns_));
+        note = event.note;
+        return true;
+      }
+      return false;
+    })) << reason
+        << '\n'
+        << logs();
+    return note;
+  }
+
   Backend app_;
 };
 
@@ -35,6 +56,7 @@ TEST_F(Problems, AMissingServiceIsSaidUntilItIsThere) {
   EXPECT_TRUE(answers(host("lost"), 503));
   EXPECT_TRUE(counted("ServiceNotFound", 1));
   EXPECT_NE(controller_->process().wait_for_line("Ingress " + ns_ + "/lost"), "");
+  EXPECT_THAT(event("ServiceNotFound", "Ingress", "lost"), testing::HasSubstr("nobody"));
   apply(service("nobody", {app_.port()}));
   EXPECT_TRUE(answers(host("lost"), "app"));
   EXPECT_TRUE(counted("ServiceNotFound", 0));
@@ -53,6 +75,8 @@ TEST_F(Problems, ASecretWithAnotherKeyIsSaidAndNotUsed) {
   EXPECT_TRUE(counted("InvalidCertificate", 1));
   EXPECT_TRUE(shows(host("tls"), kFake));
   EXPECT_NE(controller_->process().wait_for_line("InvalidCertificate"), "");
+  EXPECT_THAT(event("InvalidCertificate", "Ingress", "tls"),
+              testing::HasSubstr("tls.key does not belong"));
   apply(manifest::tls_secret("tls", host("tls")));
   EXPECT_TRUE(shows(host("tls"), "/CN=" + host("tls")));
   EXPECT_TRUE(counted("InvalidCertificate", 0));
@@ -63,6 +87,7 @@ TEST_F(Problems, OfTwoIngressesWithOneHostAndPathTheOlderServes) {
   apply(service("other", {other.port()}));
   apply(ingress("a-younger", host("good"), "other"));
   EXPECT_NE(controller_->process().wait_for_line("Ingress " + ns_ + "/a-younger"), "");
+  EXPECT_THAT(event("PathConflict", "Ingress", "a-younger"), testing::HasSubstr("good"));
   EXPECT_EQ(proxy_->get(host("good")).body, "app");
   apply(ingress("good", host("moved"), "app"));
   EXPECT_TRUE(answers(host("good"), "other"));

@@ -69,10 +69,11 @@ TEST_F(Serving, APortIsFoundByItsName) {
       std::to_string(two_.port()) + "}\n- {name: web, port: " + std::to_string(one_.port()) +
       "}\nendpoints:\n- addresses: [" + address_ + "]\n");
   const auto by_port = [&](const std::string& name, const std::string& port) {
-    apply("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: " + name +
-          "}\nspec:\n  ingressClassName: " + class_ + "\n  rules:\n  - host: " + host(name) +
-          "\n    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: pair, port: {" +
-          port + "}}}}]}\n");
+    apply(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: " + name +
+        "}\nspec:\n  ingressClassName: " + class_ + "\n  rules:\n  - host: " + host(name) +
+        "\n    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: pair, port: {" +
+        port + "}}}}]}\n");
   };
   by_port("by-name", "name: web");
   by_port("by-number", "number: 80");
@@ -105,9 +106,10 @@ TEST_F(Serving, ADefaultBackendTakesTheRest) {
   EXPECT_TRUE(answers(host("anything"), "two")) << "by the flag";
 
   // That of an Ingress goes before.
-  apply("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: rest}\nspec:\n"
-        "  ingressClassName: " +
-        class_ + "\n  defaultBackend: {service: {name: one, port: {number: 80}}}\n");
+  apply(
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: rest}\nspec:\n"
+      "  ingressClassName: " +
+      class_ + "\n  defaultBackend: {service: {name: one, port: {number: 80}}}\n");
   EXPECT_TRUE(answers(host("anything"), "one"));
   EXPECT_TRUE(remove("Ingress", "rest"));
   EXPECT_TRUE(answers(host("anything"), "two"));

@@ -124,6 +124,11 @@ bool KubeApi::exists(const std::string& kind, const std::string& name, const std
   return request("GET", collection_path(kind, ns) + '/' + name).status == 200;
 }
 
+std::string KubeApi::uid(const std::string& kind, const std::string& name, const std::string& ns) {
+  const auto answer = request("GET", collection_path(kind, ns) + '/' + name);
+  return parse(answer, "get " + kind + ' ' + name).at("metadata").at("uid");
+}
+
 std::vector<KubeApi::Event> KubeApi::events(const std::string& ns) {
   const auto list = parse(request("GET", collection_path("Event", ns)), "list events");
   std::vector<Event> events;
@@ -131,7 +136,8 @@ std::vector<KubeApi::Event> KubeApi::events(const std::string& ns) {
     const auto& regarding = item.at("regarding");
     events.push_back({item.value("type", ""), item.value("reason", ""), item.value("note", ""),
                       regarding.value("kind", "") + ' ' + regarding.value("namespace", "") + '/' +
-                          regarding.value("name", "")});
+                          regarding.value("name", ""),
+                      regarding.value("uid", "")});
   }
   return events;
 }

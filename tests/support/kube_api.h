@@ -26,6 +26,7 @@ class KubeApi {
     std::string reason;
     std::string note;
     std::string regarding;  ///< "Ingress shop/web"
+    std::string regarding_uid;
   };
 
   KubeApi(std::uint16_t port, const Files& files);
@@ -45,6 +46,8 @@ class KubeApi {
   /// All objects of these kinds in a namespace.
   void remove_all(const std::vector<std::string>& kinds, const std::string& ns);
   bool exists(const std::string& kind, const std::string& name, const std::string& ns = "default");
+  std::string uid(const std::string& kind, const std::string& name,
+                  const std::string& ns = "default");
 
   /// Events of events.k8s.io/v1 in a namespace.
   std::vector<Event> events(const std::string& ns);

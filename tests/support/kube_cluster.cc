@@ -208,9 +208,8 @@ bool KubeCluster::try_start_server() {
   // A new client: nothing of the former server's connections is met again.
   api_ = std::make_unique<KubeApi>(
       api_port_, KubeApi::Files{file("ca.crt"), file("admin.crt"), file("admin.key")});
-  const bool is_ready = eventually([this] {
-    return !server_->running() || api_->request("GET", "/readyz").status == 200;
-  });
+  const bool is_ready = eventually(
+      [this] { return !server_->running() || api_->request("GET", "/readyz").status == 200; });
   if (is_ready && server_->running()) return true;
   if (!is_ready || server_->output().find(kInUse) == std::string::npos) {
     give_up("kube-apiserver did not start", *server_);
