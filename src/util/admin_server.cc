@@ -1,5 +1,8 @@
 #include "util/admin_server.h"
 
+#include <memory>
+#include <set>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -75,13 +78,14 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     free_.cancel();
+    for (auto* stream : open_) stream->cancel();
   }
 
  private:
   // Each coroutine holds the listener until its end.
   static asio::awaitable<void> accept_all(std::shared_ptr<Listener> self) {
     while (self->acceptor_.is_open()) {
-      if (self->open_ >= self->options_.max_connections) {
+      if (self->open_.size() >= self->options_.max_connections) {
         co_await self->free_.async_wait(kTuple);
         continue;
       }
@@ -92,17 +96,18 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
         co_await pause.async_wait(kTuple);
         continue;
       }
-      ++self->open_;
-      asio::co_spawn(self->acceptor_.get_executor(), serve(self, std::move(socket)),
-                     [self](const std::exception_ptr& /*failure*/) {
-                       --self->open_;
+      auto stream = std::make_unique<beast::tcp_stream>(std::move(socket));
+      auto& served = *stream;
+      self->open_.insert(&served);
+      asio::co_spawn(self->acceptor_.get_executor(), serve(self, served),
+                     [self, stream = std::move(stream)](const std::exception_ptr& /*failure*/) {
+                       self->open_.erase(stream.get());
                        self->free_.cancel();
                      });
     }
   }
 
-  static asio::awaitable<void> serve(std::shared_ptr<Listener> self, tcp::socket socket) {
-    beast::tcp_stream stream(std::move(socket));
+  static asio::awaitable<void> serve(std::shared_ptr<Listener> self, beast::tcp_stream& stream) {
     beast::flat_buffer buffer(kMaxHead);
     for (bool again = true; again;) {
       http::request_parser<http::empty_body> parser;
@@ -137,8 +142,8 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
   tcp::acceptor acceptor_;
   Options options_;
   Pages pages_;
-  asio::steady_timer free_;  // cancelled when a connection ends
-  std::size_t open_ = 0;
+  asio::steady_timer free_;            // cancelled when a connection ends
+  std::set<beast::tcp_stream*> open_;  // owned by what ends each of them
   std::uint16_t port_ = 0;
 };
 

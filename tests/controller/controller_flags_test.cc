@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controller/loop_thread.h"
+#include "support/temp_folder.h"
 
 namespace weir::cmd {
 namespace {
@@ -98,7 +98,7 @@ TEST_F(ControllerFlagsTest, SourceIsTheClusterOrAFolderThatExists) {
 
 TEST_F(ControllerFlagsTest, FolderHasNoEvents) {
   const test::TempFolder folder;
-  const std::string source = "dir:" + (folder / "");
+  const std::string source = "dir:" + (folder.path(""));
   ASSERT_FALSE(parse({"--source", source.c_str()}));
   const auto opened = given_.open_source();
   EXPECT_NE(std::get<ControllerFlags::Opened>(opened).source, nullptr);

@@ -12,6 +12,7 @@
 #include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"
 #include "ingress/objects.h"
+#include "support/temp_folder.h"
 
 namespace weir::controller {
 namespace {
@@ -58,7 +59,7 @@ class ControllerTest : public testing::Test {
     auto source = std::make_unique<FakeSource>();
     source_ = source.get();
     Options options;
-    options.socket_path = folder_ / "control.sock";
+    options.socket_path = folder_.path("control.sock");
     options.metrics_listen = MetricsListen{"127.0.0.1", 0};
     loop_.run([&] {
       auto created = Controller::create(loop_.io, options, std::move(source), nullptr);
@@ -78,7 +79,7 @@ class ControllerTest : public testing::Test {
     asio::io_context io;
     asio::ip::tcp::socket socket(io);
     socket.connect({asio::ip::make_address("127.0.0.1"), controller_->metrics_port()});
-    asio::write(socket, asio::buffer("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n"));
+    asio::write(socket, asio::buffer("GET " + path + " HTTP/1.0\r\n\r\n"));
     std::string answer;
     boost::system::error_code end;
     asio::read(socket, asio::dynamic_buffer(answer), end);
@@ -108,7 +109,7 @@ TEST_F(ControllerTest, ObjectsBecomeATableOfTheProxy) {
   source_->put(test::service("shop"), test::slice("s", "shop", {"10.0.0.1"}),
                ingress("a", {rule("a.example", "/", to("shop"))}));
   source_->sync();
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
 
   EXPECT_THAT(names(proxy.take_update()),
@@ -118,7 +119,7 @@ TEST_F(ControllerTest, ObjectsBecomeATableOfTheProxy) {
 }
 
 TEST_F(ControllerTest, NothingIsPublishedBeforeEveryKindIsListed) {
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
   source_->put(ingress("a", {rule("a.example", "/", to("shop"))}));
   for (const auto kind : kube::kObjectKinds) {
@@ -136,7 +137,7 @@ TEST_F(ControllerTest, NothingIsPublishedBeforeEveryKindIsListed) {
 
 TEST_F(ControllerTest, BurstIsOneUpdate) {
   source_->sync();
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
   proxy.take_update();
   wait_for_metric("weir_controller_updates_acknowledged_total 1");
@@ -153,7 +154,7 @@ TEST_F(ControllerTest, BurstIsOneUpdate) {
 TEST_F(ControllerTest, EqualChangeSendsNothing) {
   source_->put(ingress("a", {rule("a.example", "/", to("shop"))}));
   source_->sync();
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
   proxy.take_update();
   auto same = ingress("a", {rule("a.example", "/", to("shop"))});
@@ -186,7 +187,7 @@ TEST_F(ControllerTest, MetricsTellObjectsProblemsAndTheTable) {
 TEST_F(ControllerTest, RefusalOfAProxyIsAProblemOfTheObjectUntilItChanges) {
   source_->put(ingress("a", {rule("a.example", "/", to("shop"))}));
   source_->sync();
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
   const auto first = proxy.read_update();
   proxy.nack(first, {table::ResourceKind::Host, "a.example"}, "no");
@@ -207,7 +208,7 @@ TEST_F(ControllerTest, ResourceThatIsTooLargeIsReportedAndTheRestServed) {
   source_->put(ingress("large", {{"large.example", paths}}),
                ingress("a", {rule("a.example", "/", to("shop"))}));
   source_->sync();
-  ScriptedProxy proxy(folder_ / "control.sock");
+  ScriptedProxy proxy(folder_.path("control.sock"));
   proxy.hello();
 
   EXPECT_THAT(names(proxy.take_update()),
@@ -234,10 +235,10 @@ TEST(Controller, FlagIsNamedWhenItCannotListen) {
     });
   };
   Options options;
-  options.socket_path = folder / "missing/control.sock";
+  options.socket_path = folder.path("missing/control.sock");
   EXPECT_THAT(failure(options), HasSubstr("--socket: "));
 
-  options.socket_path = folder / "control.sock";
+  options.socket_path = folder.path("control.sock");
   options.metrics_listen = MetricsListen{"203.0.113.1", 1};  // an address of nobody (RFC 5737)
   EXPECT_THAT(failure(options), HasSubstr("--metrics-listen: "));
 }

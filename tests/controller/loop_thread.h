@@ -1,10 +1,6 @@
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <future>
-#include <stdexcept>
-#include <string>
 #include <thread>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -12,24 +8,6 @@
 #include <boost/asio/post.hpp>
 
 namespace weir::test {
-
-/// A folder with a short name, gone at the end.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = "/tmp/weir-XXXXXX";
-    if (!::mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// An io_context and the one thread that runs it.
 class LoopThread {

@@ -7,6 +7,7 @@
 
 #include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"
+#include "support/temp_folder.h"
 
 namespace weir::controller {
 namespace {
@@ -43,7 +44,7 @@ class PushServerTest : public testing::Test {
       server_ = std::move(*listening);
     });
   }
-  std::string path() const { return folder_ / "control.sock"; }
+  std::string path() const { return folder_.path("control.sock"); }
 
   std::uint64_t publish(const std::vector<table::Resource>& upserts,
                         const std::vector<table::ResourceKey>& removes = {}) {
@@ -214,6 +215,20 @@ TEST_F(PushServerTest, RefusedResourceIsNotSentAgainUntilItChanges) {
   publish({host("bad.example", "default/better:80")});
   EXPECT_THAT(names(proxy.take_update()), ElementsAre("host bad.example"));
   wait_for_metric("weir_controller_resources_refused_total 1");
+}
+
+TEST_F(PushServerTest, RefusedVersionThatComesBackIsNotSentAgain) {
+  publish({table::Settings{}, host("bad.example")});
+  ScriptedProxy proxy(path());
+  proxy.hello();
+  const auto first = proxy.read_update();
+  proxy.nack(first, {table::ResourceKind::Host, "bad.example"}, "no");
+  wait_for_metric("weir_controller_resources_refused_total 1");
+  publish({host("bad.example", "default/better:80")});
+  publish({host("bad.example"), host("other.example")});
+  proxy.ack(first);
+
+  EXPECT_THAT(names(proxy.take_update()), ElementsAre("host other.example"));
 }
 
 TEST_F(PushServerTest, RefusedResourceThatIsTakenBackIsNotRemovedFromAProxyThatNeverHadIt) {

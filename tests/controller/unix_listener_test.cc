@@ -1,5 +1,6 @@
 #include "controller/unix_listener.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,8 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"
+#include "support/temp_folder.h"
 
 namespace weir::controller {
 namespace {
@@ -18,40 +19,40 @@ using testing::HasSubstr;
 
 TEST(UnixListener, SocketIsForUserAndGroup) {
   const test::TempFolder folder;
-  const auto fd = listen_unix(folder / "s");
+  const auto fd = listen_unix(folder.path("s"));
   ASSERT_TRUE(fd) << fd.error().detail;
   struct stat status {};
-  ASSERT_EQ(::stat((folder / "s").c_str(), &status), 0);
+  ASSERT_EQ(::stat((folder.path("s")).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0660U);
   ::close(*fd);
 }
 
 TEST(UnixListener, StaleSocketIsReplacedALiveOneIsNot) {
   const test::TempFolder folder;
-  const auto first = listen_unix(folder / "s");
+  const auto first = listen_unix(folder.path("s"));
   ASSERT_TRUE(first);
-  const auto beside = listen_unix(folder / "s");
+  const auto beside = listen_unix(folder.path("s"));
   ASSERT_FALSE(beside);
   EXPECT_THAT(beside.error().detail, HasSubstr("another process listens on"));
 
   ::close(*first);
-  const auto second = listen_unix(folder / "s");
+  const auto second = listen_unix(folder.path("s"));
   ASSERT_TRUE(second) << second.error().detail;
-  test::ScriptedProxy proxy(folder / "s");
+  test::ScriptedProxy proxy(folder.path("s"));
   ::close(*second);
 }
 
 TEST(UnixListener, OtherFilesAreLeftAlone) {
   const test::TempFolder folder;
-  std::ofstream(folder / "file") << "precious";
-  EXPECT_FALSE(listen_unix(folder / "file"));
-  EXPECT_TRUE(std::filesystem::exists(folder / "file"));
+  std::ofstream(folder.path("file")) << "precious";
+  EXPECT_FALSE(listen_unix(folder.path("file")));
+  EXPECT_TRUE(std::filesystem::exists(folder.path("file")));
 }
 
 TEST(UnixListener, FolderMustExistAndThePathFit) {
   const test::TempFolder folder;
-  EXPECT_FALSE(listen_unix(folder / "missing/s"));
-  EXPECT_FALSE(listen_unix(folder / std::string(108, 's')));
+  EXPECT_FALSE(listen_unix(folder.path("missing/s")));
+  EXPECT_FALSE(listen_unix(folder.path(std::string(108, 's'))));
   EXPECT_FALSE(listen_unix(""));
 }
 
@@ -65,9 +66,9 @@ TEST(UnixListener, OnlyOurUserRootAndOurGroupAreAllowed) {
 
 TEST(UnixListener, PeerIsWhoConnected) {
   const test::TempFolder folder;
-  const auto fd = listen_unix(folder / "s");
+  const auto fd = listen_unix(folder.path("s"));
   ASSERT_TRUE(fd);
-  test::ScriptedProxy proxy(folder / "s");
+  test::ScriptedProxy proxy(folder.path("s"));
   const int connection = ::accept(*fd, nullptr, nullptr);
   ASSERT_GE(connection, 0);
   const auto peer = peer_of(connection);

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +53,7 @@ class Client {
     std::array<char, 4096> buffer{};
     for (;;) {
       const auto size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+      if (size < 0 && errno == EAGAIN) ADD_FAILURE() << "the server does not hang up";
       if (size <= 0) return all;
       all.append(buffer.data(), static_cast<std::size_t>(size));
     }
@@ -124,6 +127,14 @@ TEST_F(AdminServerTest, HangsUpOnASilentClient) {
   start({.address = {}, .max_connections = 64, .timeout = std::chrono::seconds(1)});
   const Client client(server_->port());
   EXPECT_EQ(client.read(), "");
+}
+
+TEST_F(AdminServerTest, StoppingEndsWhatIsOpen) {
+  start({.address = {}, .max_connections = 64, .timeout = std::chrono::seconds(3600)});
+  const Client client(server_->port());
+  client.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  thread_.run([this] { server_->stop(); });
+  client.read();  // ends, with both answers or without
 }
 
 TEST_F(AdminServerTest, FurtherClientsWaitForTheirTurn) {
