@@ -17,7 +17,7 @@ CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=erro
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: release-tree ## optimised weir-controller, weir-proxy and weirctl, in build/bin
@@ -62,6 +62,14 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60)
 	@cmake --preset fuzz $(CMAKE_FLAGS)
 	@cmake --build --preset fuzz -j $(JOBS) --target $(FUZZERS)
 	@tools/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench-propagation
+bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/
+	@tools/install-packages build test
+	@cmake --build --preset release -j $(JOBS) --target weir_bench_propagation
+	@mkdir -p bench/results
+	@assets=$$(tools/kube-assets) && KUBEBUILDER_ASSETS=$$assets \
+		build/release/bin/weir_bench_propagation bench/results/propagation.json
 
 .PHONY: format
 format: ## lay out all C++ files with clang-format

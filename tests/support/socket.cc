@@ -30,7 +30,7 @@ void set_deadlines(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-sockaddr_in loopback(std::uint16_t port, const std::string& address = "127.0.0.1") {
+sockaddr_in ipv4(std::uint16_t port, const std::string& address = "127.0.0.1") {
   sockaddr_in name{};
   name.sin_family = AF_INET;
   name.sin_port = htons(port);
@@ -77,7 +77,7 @@ Socket::~Socket() {
 Socket Socket::connect(std::uint16_t port, const std::string& address) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   set_deadlines(fd);
-  const auto name = loopback(port, address);
+  const auto name = ipv4(port, address);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
     ::close(fd);
     return {};
@@ -243,15 +243,15 @@ std::string receive_head(Socket& socket) {
   return socket.receive_until("\r\n\r\n");
 }
 
-Backend::Backend(Script script) : script_(std::move(script)) {
+Backend::Backend(Script script, const std::string& address) : script_(std::move(script)) {
   std::signal(SIGPIPE, SIG_IGN);
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  auto name = loopback(0);
+  auto name = ipv4(0, address);
   socklen_t size = sizeof name;
   if (::bind(listener_, reinterpret_cast<sockaddr*>(&name), size) != 0 ||
       ::listen(listener_, 1024) != 0 ||
       ::getsockname(listener_, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    throw std::runtime_error("cannot listen on loopback");
+    throw std::runtime_error("cannot listen on " + address);
   }
   port_ = ntohs(name.sin_port);
   acceptor_ = std::thread([this] { run(); });
@@ -316,7 +316,7 @@ Backend::Script always(std::string body) {
 
 std::uint16_t unused_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  auto name = loopback(0);
+  auto name = ipv4(0);
   socklen_t size = sizeof name;
   ::bind(fd, reinterpret_cast<sockaddr*>(&name), size);
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size);
@@ -325,7 +325,7 @@ std::uint16_t unused_port() {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     ::poll(nullptr, 0, 5);

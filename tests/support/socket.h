@@ -72,12 +72,12 @@ Response receive_response(Socket& socket, bool head_request = false);
 /// Reads a request head, up to its empty line.
 std::string receive_head(Socket& socket);
 
-/// Accepts on a loopback port of its own, one thread a connection, each running `script`. Its end
-/// closes all of them and waits for the scripts.
+/// Accepts on a port of its own, one thread a connection, each running `script`. Its end closes all
+/// of them and waits for the scripts.
 class Backend {
  public:
   using Script = std::function<void(Socket&)>;
-  explicit Backend(Script script);
+  explicit Backend(Script script, const std::string& address = "127.0.0.1");
   ~Backend();
 
   std::uint16_t port() const { return port_; }
@@ -104,7 +104,7 @@ Backend::Script always(std::string body);
 /// A port on which nothing listens.
 std::uint16_t unused_port();
 
-/// Waits until `condition` holds; false after 30 s. For what has no event to wait on (counters).
+/// Waits until `condition` holds; false after 60 s. For what has no event to wait on (counters).
 bool eventually(const std::function<bool()>& condition);
 
 }  // namespace weir::test

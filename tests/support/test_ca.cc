@@ -34,8 +34,28 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
   must(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
+std::string pem_of(EVP_PKEY* key) {
+  const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+  must(PEM_write_bio_PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  return text_of(out.get());
+}
+
+struct Subject {
+  std::string name;
+  std::string organization;  ///< may be empty
+  std::string alternative_names;
+  bool is_client = false;
+};
+
+void add_name(X509* certificate, const char* field, const std::string& value) {
+  if (value.empty()) return;
+  must(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), field, MBSTRING_ASC,
+                                  reinterpret_cast<const unsigned char*>(value.c_str()), -1, -1,
+                                  0) == 1);
+}
+
 /// Signed by `issuer`, or by itself if that is nullptr.
-PemPair make(const char* name, const PemPair* issuer, const std::string& names) {
+PemPair make(const Subject& subject, const PemPair* issuer) {
   const Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   Certificate certificate(X509_new(), X509_free);
   must(key != nullptr && certificate != nullptr);
@@ -55,30 +75,42 @@ PemPair make(const char* name, const PemPair* issuer, const std::string& names) 
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial >> 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86400);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
+  add_name(certificate.get(), "O", subject.organization);
+  add_name(certificate.get(), "CN", subject.name);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(by));
   X509_set_pubkey(certificate.get(), key.get());
   add_extension(certificate.get(), by, NID_basic_constraints,
                 issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
-  if (!names.empty()) add_extension(certificate.get(), by, NID_subject_alt_name, names);
+  if (!subject.alternative_names.empty()) {
+    add_extension(certificate.get(), by, NID_subject_alt_name, subject.alternative_names);
+  }
+  if (subject.is_client) add_extension(certificate.get(), by, NID_ext_key_usage, "clientAuth");
   must(X509_sign(certificate.get(), issuer == nullptr ? key.get() : issuer_key.get(),
                  EVP_sha256()) > 0);
 
   const Bio out(BIO_new(BIO_s_mem()), BIO_free);
   must(PEM_write_bio_X509(out.get(), certificate.get()) == 1);
-  const Bio key_out(BIO_new(BIO_s_mem()), BIO_free);
-  must(PEM_write_bio_PrivateKey(key_out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
-       1);
-  return {text_of(out.get()), text_of(key_out.get())};
+  return {text_of(out.get()), pem_of(key.get())};
 }
 
 }  // namespace
 
-TestCa::TestCa() : pair_(make("test CA", nullptr, "")) {}
+TestCa::TestCa() : pair_(make({"test CA", "", ""}, nullptr)) {}
 
 PemPair TestCa::issue(const std::string& names) const {
-  return make("test", &pair_, names);
+  return make({"test", "", names}, &pair_);
+}
+
+PemPair TestCa::issue_client(const std::string& name, const std::string& organization) const {
+  return make({name, organization, "", true}, &pair_);
+}
+
+SigningKey make_signing_key() {
+  const Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  must(key != nullptr);
+  const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+  must(PEM_write_bio_PUBKEY(out.get(), key.get()) == 1);
+  return {pem_of(key.get()), text_of(out.get())};
 }
 
 }  // namespace weir::test

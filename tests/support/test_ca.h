@@ -17,9 +17,18 @@ class TestCa {
   const std::string& certificate() const { return pair_.certificate; }
   /// `names` as OpenSSL writes subject alternative names: "IP:127.0.0.1,DNS:kubernetes".
   PemPair issue(const std::string& names) const;
+  /// For a client that shows who it is: its certificate's common name and organisation.
+  PemPair issue_client(const std::string& name, const std::string& organization) const;
 
  private:
   PemPair pair_;
 };
+
+/// A P-256 key of its own, as PKCS#8, with its public half.
+struct SigningKey {
+  std::string private_key;
+  std::string public_key;
+};
+SigningKey make_signing_key();
 
 }  // namespace weir::test

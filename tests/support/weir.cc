@@ -108,7 +108,8 @@ ControllerProcess::ControllerProcess(const std::string& source, const std::strin
 
 namespace manifest {
 
-std::string service(const std::string& name, const std::vector<std::uint16_t>& ports) {
+std::string service(const std::string& name, const std::vector<std::uint16_t>& ports,
+                    const std::string& address) {
   std::string text = "apiVersion: v1\nkind: Service\nmetadata: {name: " + name +
                      "}\nspec:\n  ports:\n  - {name: http, port: 80, targetPort: http}\n";
   // One slice a port: all endpoints of a slice share theirs.
@@ -118,15 +119,16 @@ std::string service(const std::string& name, const std::vector<std::uint16_t>& p
         "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: " + name +
         "-" + std::to_string(index++) + "\n  labels: {kubernetes.io/service-name: " + name +
         "}\naddressType: IPv4\nports:\n- {name: http, port: " + std::to_string(port) +
-        "}\nendpoints:\n- addresses: [127.0.0.1]\n";
+        "}\nendpoints:\n- addresses: [" + address + "]\n";
   }
   return text;
 }
 
 std::string ingress(const std::string& name, const std::string& host, const std::string& service,
-                    const std::string& secret) {
+                    const std::string& secret, const std::string& ingress_class) {
   std::string text =
       "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: " + name + "}\nspec:\n";
+  if (!ingress_class.empty()) text += "  ingressClassName: " + ingress_class + "\n";
   if (!secret.empty()) {
     text += "  tls:\n  - {hosts: ['" + host + "'], secretName: " + secret + "}\n";
   }

@@ -61,11 +61,14 @@ class ControllerProcess {
 /// Ordinary manifests, for folders and API servers alike.
 namespace manifest {
 
-/// A Service `name` on port 80 with one EndpointSlice of loopback ports.
-std::string service(const std::string& name, const std::vector<std::uint16_t>& ports);
+/// A Service `name` on port 80, and an EndpointSlice for each of `ports` of this machine. API
+/// servers refuse a loopback address there.
+std::string service(const std::string& name, const std::vector<std::uint16_t>& ports,
+                    const std::string& address = "127.0.0.1");
 /// An Ingress for one host, path "/", to port 80 of `service`. `secret`: TLS with that Secret.
+/// `ingress_class`: none if empty.
 std::string ingress(const std::string& name, const std::string& host, const std::string& service,
-                    const std::string& secret = "");
+                    const std::string& secret = "", const std::string& ingress_class = "");
 /// A Secret with a new self-signed P-256 certificate for `host`.
 std::string tls_secret(const std::string& name, const std::string& host);
 
