@@ -42,7 +42,7 @@ struct DnsName {
 
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
-  std::string name;  ///< "namespace/service:port"
+  std::string name;                 ///< "namespace/service:port"
   std::vector<Endpoint> endpoints;  ///< sorted by id, no duplicates
   std::optional<DnsName> dns;       ///< set: `endpoints` is empty and comes from DNS
 
