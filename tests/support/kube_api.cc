@@ -1,5 +1,6 @@
 #include "support/kube_api.h"
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -64,13 +65,18 @@ class KubeApi::Connection {
 
   Answer send(const httplib::Request& request) {
     const std::lock_guard lock(mutex_);
+    // The server closes what was idle for 90 s, which httplib sees only when its request fails.
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_use_ > std::chrono::seconds(30)) http_.stop();
     const auto result = http_.send(request);
+    last_use_ = std::chrono::steady_clock::now();
     if (!result) return {0, httplib::to_string(result.error())};
     return {result->status, result->body};
   }
 
  private:
   std::mutex mutex_;
+  std::chrono::steady_clock::time_point last_use_;
   httplib::SSLClient http_;
 };
 
