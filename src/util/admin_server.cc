@@ -90,7 +90,8 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
         continue;
       }
       auto [error, socket] = co_await self->acceptor_.async_accept(kTuple);
-      if (error == asio::error::operation_aborted) co_return;
+      // Stopped while this connection was on its way here.
+      if (!self->acceptor_.is_open()) co_return;
       if (error) {  // out of descriptors, mostly: not again at once
         asio::steady_timer pause(self->acceptor_.get_executor(), std::chrono::milliseconds(100));
         co_await pause.async_wait(kTuple);
@@ -109,7 +110,7 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
 
   static asio::awaitable<void> serve(std::shared_ptr<Listener> self, beast::tcp_stream& stream) {
     beast::flat_buffer buffer(kMaxHead);
-    for (bool again = true; again;) {
+    for (bool again = true; again && self->acceptor_.is_open();) {
       http::request_parser<http::empty_body> parser;
       parser.header_limit(kMaxHead);
       stream.expires_after(self->options_.timeout);
