@@ -37,7 +37,7 @@ test: release-tree ## unit, integration, cluster and browser tests
 	@$(CTEST) release
 
 .PHONY: check
-check: test ## all that CI runs: the tests, then format and lint
+check: test ## the tests and the format, as CI does, then lint
 	@tools/install-packages lint
 	@tools/format --check
 	@tools/lint

@@ -1,7 +1,9 @@
 #include "support/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,12 +62,13 @@ bool Process::running() {
 }
 
 int Process::wait() {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (running()) {
-    if (std::chrono::steady_clock::now() > deadline) return -1;
-    ::usleep(5'000);  // a child's end has no event beside SIGCHLD, which belongs to the test runner
-  }
-  return exit_code_;
+  if (!running()) return exit_code_;
+  const int ended = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));  // readable at its end
+  pollfd event{ended, POLLIN, 0};
+  const auto patience = std::chrono::milliseconds(kPatience).count();
+  ::poll(&event, 1, static_cast<int>(patience));
+  ::close(ended);
+  return running() ? -1 : exit_code_;
 }
 
 void Process::read_lines(int fd) {
