@@ -21,7 +21,8 @@ class ClientConnection::Relay {
   /// How long it may take until one of the steps does something.
   std::chrono::milliseconds patience() const;
   void time_out();
-  void abort() { finish({Outcome::Kind::Over, Next::Close, {}}); }
+  /// Neither connection goes on. A client that has part of a response can tell.
+  void abort();
   /// The client went away while it was to wait.
   void client_left();
 
@@ -55,7 +56,11 @@ class ClientConnection::Relay {
     over_ = true;
     outcome_ = outcome;
   }
-  void fail(AnswerReason reason) { finish({Outcome::Kind::Failed, Next::Close, reason}); }
+  /// weir answers instead, unless the client waits for the rest of an interim response.
+  void fail(AnswerReason reason) {
+    if (!to_client_.empty()) return abort();
+    finish({Outcome::Kind::Failed, Next::Close, reason});
+  }
 
   ClientConnection& connection_;
   WorkerState& worker_;
@@ -78,6 +83,7 @@ class ClientConnection::Relay {
   std::string partial_head_;
   Body response_body_;
   bool strip_chunks_ = false;
+  bool end_shows_length_ = false;  // the client knows the body's end by the connection's
   bool keep_alive_ = false;
   bool reusable_ = false;
   bool tunnel_ = false;
