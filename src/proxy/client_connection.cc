@@ -354,11 +354,11 @@ Task<bool> ClientConnection::write_all(std::string bytes) {
     const auto result = stream_.try_write(bytes.data() + sent, bytes.size() - sent);
     if (result.ok()) {
       sent += result.bytes;
-    } else if (result.status != IoResult::Status::WouldBlock) {
-      co_return false;
-    } else if (co_await wait() != Wake::Io) {
-      co_return false;
+      continue;
     }
+    if (result.status != IoResult::Status::WouldBlock) co_return false;
+    const auto wake = co_await wait();
+    if (wake != Wake::Io) co_return false;
   }
   co_return true;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 
 #include "table/cbor.h"
@@ -23,10 +24,17 @@ constexpr std::size_t kMaxRoutes = 20'000;
 constexpr std::size_t kMaxCertificatesOfHost = 64;
 constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
+constexpr std::uint32_t kMaxVerifyDepth = 32;
+constexpr std::size_t kMinTicketSeed = 32;
+constexpr std::size_t kMaxTicketSeed = 256;
+constexpr std::size_t kMaxOcsp = 64 * 1024;
+constexpr std::size_t kMaxCiphers = 4 * 1024;
+constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
 constexpr const char* kStates[] = {"ready", "draining"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
+constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
 
 // Writing: a field at its default is left out, so that a field added later does not change the hash
 // of what does not use it.
@@ -47,6 +55,10 @@ void put_list(Json& map, const char* key, const Items& items, Write write) {
   Json list = Json::array();
   for (const auto& item : items) list.push_back(write(item));
   map[key] = std::move(list);
+}
+
+Json binary(const std::string& bytes) {
+  return Json::binary({bytes.begin(), bytes.end()});
 }
 
 Json write(const Endpoint& endpoint) {
@@ -77,6 +89,56 @@ Json write(const WeightedBackend& backend) {
   return map;
 }
 
+void put(Json& map, const TlsVersions& versions) {
+  static const TlsVersions usual;
+  put(map, "tls12", versions.tls12, usual.tls12);
+  put(map, "tls13", versions.tls13, usual.tls13);
+}
+
+Json write(const UpstreamTls& tls) {
+  static const UpstreamTls usual;
+  Json map = Json::object();
+  put(map, "server_name", tls.server_name, usual.server_name);
+  put(map, "send_server_name", tls.send_server_name, usual.send_server_name);
+  put(map, "verify", tls.verify, usual.verify);
+  put(map, "trust", tls.trust, usual.trust);
+  put(map, "verify_depth", tls.verify_depth, usual.verify_depth);
+  put(map, "certificate", tls.certificate, usual.certificate);
+  put(map, tls.versions);
+  put(map, "ciphers", tls.ciphers, usual.ciphers);
+  return map;
+}
+
+Json write(const ClientCertificates& clients) {
+  static const ClientCertificates usual;
+  Json map = Json::object();
+  put_choice(map, "mode", clients.mode, usual.mode, kClientCertificateModes);
+  put(map, "trust", clients.trust, usual.trust);
+  put(map, "verify_depth", clients.verify_depth, usual.verify_depth);
+  return map;
+}
+
+Json write(const TlsSettings& tls) {
+  static const TlsSettings usual;
+  Json map = Json::object();
+  put(map, tls.versions);
+  put(map, "ciphers", tls.ciphers, usual.ciphers);
+  put(map, "groups", tls.groups, usual.groups);
+  put(map, "session_tickets", tls.session_tickets, usual.session_tickets);
+  put(map, "session_timeout_s", tls.session_timeout_s, usual.session_timeout_s);
+  put(map, "reject_unknown_names", tls.reject_unknown_names, usual.reject_unknown_names);
+  return map;
+}
+
+Json write(const Hsts& hsts) {
+  static const Hsts usual;
+  Json map = Json::object();
+  put(map, "max_age_s", hsts.max_age_s, usual.max_age_s);
+  put(map, "include_subdomains", hsts.include_subdomains, usual.include_subdomains);
+  put(map, "preload", hsts.preload, usual.preload);
+  return map;
+}
+
 Json write(const Route& route) {
   static const Route usual;
   Json map = Json::object();
@@ -85,6 +147,7 @@ Json write(const Route& route) {
   put(map, "origin", route.origin, usual.origin);
   put(map, "https_only", route.https_only, usual.https_only);
   put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
+  if (route.upstream_tls) map["upstream_tls"] = write(*route.upstream_tls);
   return map;
 }
 
@@ -95,6 +158,10 @@ struct WriteResource {
     put(map, "default_certificate", settings.default_certificate, usual.default_certificate);
     put(map, "public_http_port", settings.public_http_port, usual.public_http_port);
     put(map, "public_https_port", settings.public_https_port, usual.public_https_port);
+    if (settings.tls != usual.tls) map["tls"] = write(settings.tls);
+    if (settings.hsts) map["hsts"] = write(*settings.hsts);
+    put(map, "underscores_in_headers", settings.underscores_in_headers,
+        usual.underscores_in_headers);
     return map;
   }
 
@@ -104,6 +171,7 @@ struct WriteResource {
     put(map, "name", certificate.name, usual.name);
     put(map, "chain_pem", certificate.chain_pem, usual.chain_pem);
     put(map, "key_pem", certificate.key_pem, usual.key_pem);
+    if (!certificate.ocsp_der.empty()) map["ocsp_der"] = binary(certificate.ocsp_der);
     return map;
   }
 
@@ -121,7 +189,25 @@ struct WriteResource {
     Json map = Json::object();
     put(map, "name", host.name, usual.name);
     put_list(map, "certificates", host.certificates, [](const auto& name) { return Json(name); });
+    if (host.client_certificates) map["client_certificates"] = write(*host.client_certificates);
+    put(map, "ciphers", host.ciphers, usual.ciphers);
+    put(map, "passthrough", host.passthrough, usual.passthrough);
     put_list(map, "routes", host.routes, [](const auto& item) { return write(item); });
+    return map;
+  }
+
+  Json operator()(const TrustBundle& bundle) const {
+    static const TrustBundle usual;
+    Json map = Json::object();
+    put(map, "name", bundle.name, usual.name);
+    put(map, "ca_pem", bundle.ca_pem, usual.ca_pem);
+    put(map, "crl_pem", bundle.crl_pem, usual.crl_pem);
+    return map;
+  }
+
+  Json operator()(const TicketSeed& seed) const {
+    Json map = Json::object();
+    if (!seed.bytes.empty()) map["bytes"] = binary(seed.bytes);
     return map;
   }
 };
@@ -208,6 +294,61 @@ WeightedBackend read_weighted(Reader map) {
   return backend;
 }
 
+void read_versions(Reader& map, TlsVersions& versions) {
+  map.flag("tls12", versions.tls12);
+  map.flag("tls13", versions.tls13);
+  if (!versions.tls12 && !versions.tls13) map.fail("tls13", "is off, and so is tls12");
+}
+
+void read_ciphers(Reader& map, const char* key, std::string& out) {
+  map.text(key, out, kMaxCiphers);
+  if (has_control_character(out)) map.fail(key, "has a control character");
+}
+
+UpstreamTls read_upstream_tls(Reader map) {
+  UpstreamTls tls;
+  map.text("server_name", tls.server_name, kMaxName);
+  if (!tls.server_name.empty() && !is_host_name(tls.server_name)) {
+    map.fail("server_name", "is not a lower-case host name");
+  }
+  map.flag("send_server_name", tls.send_server_name);
+  map.flag("verify", tls.verify);
+  read_name(map, "trust", tls.trust);
+  if (tls.verify && tls.trust.empty()) map.fail("trust", "is missing, with verify on");
+  map.number("verify_depth", tls.verify_depth, 0, kMaxVerifyDepth);
+  read_name(map, "certificate", tls.certificate);
+  read_versions(map, tls.versions);
+  read_ciphers(map, "ciphers", tls.ciphers);
+  return tls;
+}
+
+ClientCertificates read_client_certificates(Reader map) {
+  ClientCertificates clients;
+  map.choice("mode", clients.mode, kClientCertificateModes);
+  read_name(map, "trust", clients.trust);
+  map.number("verify_depth", clients.verify_depth, 0, kMaxVerifyDepth);
+  return clients;
+}
+
+TlsSettings read_tls_settings(Reader map) {
+  TlsSettings tls;
+  read_versions(map, tls.versions);
+  read_ciphers(map, "ciphers", tls.ciphers);
+  read_ciphers(map, "groups", tls.groups);
+  map.flag("session_tickets", tls.session_tickets);
+  map.number("session_timeout_s", tls.session_timeout_s, 1, kMaxSessionTimeout);
+  map.flag("reject_unknown_names", tls.reject_unknown_names);
+  return tls;
+}
+
+Hsts read_hsts(Reader map) {
+  Hsts hsts;
+  map.number("max_age_s", hsts.max_age_s, 0, std::numeric_limits<std::uint32_t>::max());
+  map.flag("include_subdomains", hsts.include_subdomains);
+  map.flag("preload", hsts.preload);
+  return hsts;
+}
+
 Route read_route(Reader map, std::optional<util::Error>& error) {
   Route route;
   map.choice("match", route.match.kind, kPathKinds);
@@ -219,14 +360,22 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
   map.list("backends", kMaxBackendsOfRoute, [&](const Json& item, std::string path) {
     route.backends.push_back(read_weighted(Reader(item, std::move(path), error)));
   });
+  if (const Json* tls = map.find("upstream_tls")) {
+    route.upstream_tls = read_upstream_tls(Reader(*tls, map.at("upstream_tls"), error));
+  }
   return route;
 }
 
-Settings read_settings(Reader map) {
+Settings read_settings(Reader map, std::optional<util::Error>& error) {
   Settings settings;
   read_name(map, "default_certificate", settings.default_certificate);
   map.port("public_http_port", settings.public_http_port);
   map.port("public_https_port", settings.public_https_port);
+  if (const Json* tls = map.find("tls")) {
+    settings.tls = read_tls_settings(Reader(*tls, "tls", error));
+  }
+  if (const Json* hsts = map.find("hsts")) settings.hsts = read_hsts(Reader(*hsts, "hsts", error));
+  map.flag("underscores_in_headers", settings.underscores_in_headers);
   return settings;
 }
 
@@ -235,7 +384,23 @@ Certificate read_certificate(Reader map) {
   read_required_name(map, "name", certificate.name);
   map.text("chain_pem", certificate.chain_pem, kMaxPem);
   map.text("key_pem", certificate.key_pem, kMaxPem);
+  map.binary("ocsp_der", certificate.ocsp_der, kMaxOcsp);
   return certificate;
+}
+
+TrustBundle read_trust_bundle(Reader map) {
+  TrustBundle bundle;
+  read_required_name(map, "name", bundle.name);
+  map.text("ca_pem", bundle.ca_pem, kMaxPem);
+  map.text("crl_pem", bundle.crl_pem, kMaxPem);
+  return bundle;
+}
+
+TicketSeed read_ticket_seed(Reader map) {
+  TicketSeed seed;
+  map.binary("bytes", seed.bytes, kMaxTicketSeed);
+  if (seed.bytes.size() < kMinTicketSeed) map.fail("bytes", "is shorter than 32 bytes");
+  return seed;
 }
 
 Backend read_backend(Reader map, std::optional<util::Error>& error) {
@@ -272,8 +437,18 @@ Host read_host(Reader map, std::optional<util::Error>& error) {
     }
     host.certificates.push_back(item.get<std::string>());
   });
+  if (const Json* clients = map.find("client_certificates")) {
+    host.client_certificates =
+        read_client_certificates(Reader(*clients, "client_certificates", error));
+  }
+  read_ciphers(map, "ciphers", host.ciphers);
+  read_name(map, "passthrough", host.passthrough);
   map.list("routes", kMaxRoutes, [&](const Json& item, std::string path) {
     host.routes.push_back(read_route(Reader(item, std::move(path), error), error));
+    const auto count = host.routes.size();
+    if (count > 1 && !comes_before(host.routes[count - 2].match, host.routes[count - 1].match)) {
+      map.fail("routes", "are not sorted, or one is there twice");
+    }
   });
   return host;
 }
@@ -282,13 +457,17 @@ Resource read_resource(ResourceKind kind, const Json& document, std::optional<ut
   Reader map(document, "", error);
   switch (kind) {
     case ResourceKind::Settings:
-      return read_settings(map);
+      return read_settings(map, error);
     case ResourceKind::Certificate:
       return read_certificate(map);
     case ResourceKind::Backend:
       return read_backend(map, error);
     case ResourceKind::Host:
       return read_host(map, error);
+    case ResourceKind::TrustBundle:
+      return read_trust_bundle(map);
+    case ResourceKind::TicketSeed:
+      return read_ticket_seed(map);
   }
   error = util::unsupported("unknown kind of resource");
   return Settings{};
