@@ -131,9 +131,11 @@ bool ChunkDecoder::step(char c) {
   return false;
 }
 
-/// RFC 9110 §6.5.1: what frames or routes the message has no place behind its body.
+/// RFC 9110 §6.5.1: what frames or routes the message has no place behind its body. Nor has what
+/// weir itself says about the client: some backends take trailers for fields of the head.
 bool ChunkDecoder::trailer_name_allowed() const {
   const std::string_view name(name_, name_size_);
+  if (name.starts_with("x-forwarded-") || name == "x-real-ip") return false;
   for (const std::string_view refused :
        {"content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer",
         "authorization", "cookie", "set-cookie", "content-encoding", "content-type",

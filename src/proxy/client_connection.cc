@@ -41,6 +41,22 @@ AnswerReason reason_for(HeadError error) {
   return AnswerReason::BadRequest;
 }
 
+/// `bytes` are the start of a request line. Its end need not be here to tell.
+bool target_is_too_long(std::string_view bytes, std::size_t limit) {
+  if (bytes.size() <= limit) return false;
+  const auto target = bytes.find(' ');
+  return target != std::string_view::npos &&
+         bytes.size() - target > limit + std::string_view("  HTTP/1.1\r").size();
+}
+
+/// An absolute-form target replaces the Host field; RFC 9112 §3.2 has a bad one refused all the
+/// same.
+bool replaced_host_is_bad(const RequestHead& request, std::string& storage) {
+  const auto* field = request.find(FieldName::Host);
+  return field != nullptr && field->value.data() != request.host.data() &&
+         !normalize_host(field->value, storage);
+}
+
 }  // namespace
 
 void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string address) {
@@ -212,7 +228,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
       if (state == HeadScanner::State::Malformed) {
         co_return co_await answer_malformed(AnswerReason::BadRequest);
       }
-      if (!scanner.has_start_line() && bytes.size() > limits.uri_bytes + 64) {
+      if (!scanner.has_start_line() && target_is_too_long(bytes, limits.uri_bytes)) {
         co_return co_await answer_malformed(AnswerReason::UriTooLong);
       }
       if (bytes.size() == limits.head_bytes) {
@@ -252,6 +268,9 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   exchange.request_body = Body(request.framing);
 
   exchange.host_name = {};
+  if (replaced_host_is_bad(request, exchange.host_storage)) {
+    co_return co_await answer_malformed(AnswerReason::BadRequest);
+  }
   if (!request.host.empty()) {
     const auto host = normalize_host(request.host, exchange.host_storage);
     if (!host) co_return co_await answer_malformed(AnswerReason::BadRequest);
@@ -277,7 +296,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
       location += std::to_string(port);
     }
     // As ingress-nginx: one trailing slash of the target is left out.
-    auto target = request.path;
+    auto target = request.path == "*" ? std::string_view{} : request.path;
     if (target.ends_with('/')) target.remove_suffix(1);
     location += target;
     co_return co_await answer(AnswerReason::HttpsRedirect, std::move(location));
@@ -301,7 +320,9 @@ bool ClientConnection::client_has_left() const {
 Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location) {
   const auto& request = exchange_->request;
   const bool unread_body = !exchange_->request_body.done();
-  const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining;
+  // Of a body over the limit, what was read is all that anybody counted.
+  const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
+                          reason != AnswerReason::BodyTooLarge;
   AnswerRequest how;
   how.location = location;
   how.head_only = request.method == "HEAD";

@@ -42,7 +42,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
   forwarded.https = stream_.is_tls();
   const auto& settings = worker_.table.settings();
   forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
-  gather_request(request, forwarded, exchange.upgrade, exchange.request_text, exchange.to_backend);
+  RequestEdit edit;
+  edit.upgrade = exchange.upgrade;
+  edit.keep_underscores = settings.underscores_in_headers;
+  gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.
   const std::span<char> after_head(buffer_.get() + begin_ + head_length_,

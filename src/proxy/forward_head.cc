@@ -27,6 +27,43 @@ void add_line(std::string& text, std::string_view name, std::string_view value) 
   text += "\r\n";
 }
 
+/// What frames and routes a message: whoever is next in line must read it as weir does.
+bool frames_or_routes(FieldName id) {
+  return id == FieldName::ContentLength || id == FieldName::TransferEncoding ||
+         id == FieldName::Host;
+}
+
+/// "Name: value", with one space and nothing else around the value. Some parsers keep a tab.
+bool plainly_spaced(const Field& field) {
+  return field.line.size() == field.name.size() + field.value.size() + 4 &&
+         field.line[field.name.size() + 1] == ' ';
+}
+
+bool needs_respacing(const Field& field) {
+  return frames_or_routes(field.id) && !plainly_spaced(field);
+}
+
+bool goes_to_backend(const RequestHead& head, const RequestEdit& edit, const Field& field) {
+  if (field.hop_by_hop || replaced_by_proxy(field.id)) return false;
+  // RFC 9110 §10.1.1: in HTTP/1.0 it means nothing, and the request goes on as 1.1.
+  if (field.id == FieldName::Expect && head.version < 11) return false;
+  return edit.keep_underscores || field.name.find('_') == std::string_view::npos;
+}
+
+bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Field& field) {
+  if (field.hop_by_hop) return false;
+  switch (field.id) {
+    case FieldName::ContentLength:
+      return head.status != 204;  // RFC 9110 §8.6: none there
+    case FieldName::TransferEncoding:
+      return head.status != 204 && edit.client_version >= 11;  // RFC 9112 §6.1
+    case FieldName::Trailer:
+      return edit.client_version >= 11;  // trailers need chunks
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 void Gather::add(std::string_view bytes) {
@@ -59,7 +96,7 @@ std::string Gather::rest_after(std::size_t sent) const {
   return rest;
 }
 
-void gather_request(const RequestHead& head, const Forwarded& forwarded, bool upgrade,
+void gather_request(const RequestHead& head, const Forwarded& forwarded, const RequestEdit& edit,
                     std::string& text, Gather& gather) {
   text.clear();
   gather.clear();
@@ -68,14 +105,25 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, bool up
   if (!plain_line) {
     text += head.method;
     text += ' ';
-    text += head.path.empty() ? (head.method == "OPTIONS" ? "*" : "/") : head.path;
+    if (head.path.empty() && head.method == "OPTIONS") {
+      text += '*';  // RFC 9112 §3.2.4
+    } else {
+      if (head.path.empty() || head.path.starts_with('?')) text += '/';
+      text += head.path;
+    }
     text += " HTTP/1.1\r\n";
   }
   const bool own_host = !origin_form || head.host.data() == nullptr;
   if (own_host) add_line(text, "Host", head.host);
+  const auto dropped = [&](const Field& field) {
+    return !goes_to_backend(head, edit, field) || (own_host && field.id == FieldName::Host);
+  };
+  for (const auto& field : head.fields) {
+    if (needs_respacing(field) && !dropped(field)) add_line(text, field.name, field.value);
+  }
   const auto first_lines = text.size();
 
-  if (upgrade) text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  if (edit.upgrade) text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   add_line(text, "X-Forwarded-For", forwarded.client_address);
   add_line(text, "X-Real-IP", forwarded.client_address);
   add_line(text, "X-Forwarded-Host", head.host);
@@ -89,9 +137,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, bool up
   if (plain_line) gather.add(head.start_line);
   gather.add(std::string_view(text).substr(0, first_lines));
   for (const auto& field : head.fields) {
-    if (field.hop_by_hop || replaced_by_proxy(field.id)) continue;
-    if (own_host && field.id == FieldName::Host) continue;
-    gather.add(field.line);
+    if (!needs_respacing(field) && !dropped(field)) gather.add(field.line);
   }
   gather.add(std::string_view(text).substr(first_lines));
 }
@@ -105,7 +151,12 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
     text += "HTTP/1.1";
     text += head.start_line.substr(8);
   }
-  const auto first_line = text.size();
+  for (const auto& field : head.fields) {
+    if (needs_respacing(field) && goes_to_client(head, edit, field)) {
+      add_line(text, field.name, field.value);
+    }
+  }
+  const auto first_lines = text.size();
   if (edit.upgrade) {
     text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   } else if (!edit.keep_alive) {
@@ -117,13 +168,11 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
   text += "\r\n";
 
   if (plain_line) gather.add(head.start_line);
-  gather.add(std::string_view(text).substr(0, first_line));
+  gather.add(std::string_view(text).substr(0, first_lines));
   for (const auto& field : head.fields) {
-    if (field.hop_by_hop) continue;
-    if (edit.drop_chunked && field.id == FieldName::TransferEncoding) continue;
-    gather.add(field.line);
+    if (!needs_respacing(field) && goes_to_client(head, edit, field)) gather.add(field.line);
   }
-  gather.add(std::string_view(text).substr(first_line));
+  gather.add(std::string_view(text).substr(first_lines));
 }
 
 }  // namespace weir::proxy

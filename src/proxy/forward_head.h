@@ -34,15 +34,19 @@ struct Forwarded {
   std::uint16_t port = 0;           ///< X-Forwarded-Port
 };
 
+struct RequestEdit {
+  bool upgrade = false;           ///< a valid WebSocket handshake
+  bool keep_underscores = false;  ///< fields with "_" in their name go on, too
+};
+
 /// `text` holds the changed lines and must live as long as the gather's content.
-void gather_request(const RequestHead& head, const Forwarded& forwarded, bool upgrade,
+void gather_request(const RequestHead& head, const Forwarded& forwarded, const RequestEdit& edit,
                     std::string& text, Gather& gather);
 
 struct ResponseEdit {
-  int client_version = 11;
+  int client_version = 11;      ///< 10: the body goes on without its chunked coding
   bool keep_alive = true;       ///< of the client's connection, after this response
   bool upgrade = false;         ///< a 101 to a WebSocket handshake
-  bool drop_chunked = false;    ///< the body goes on without its chunked coding
   std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
 };
 

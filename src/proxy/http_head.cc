@@ -49,6 +49,8 @@ FieldName field_name(http::field field) {
       return FieldName::SecWebSocketVersion;
     case http::field::te:
       return FieldName::Te;
+    case http::field::trailer:
+      return FieldName::Trailer;
     case http::field::transfer_encoding:
       return FieldName::TransferEncoding;
     case http::field::upgrade:
@@ -101,7 +103,8 @@ class ViewParser final : public http::basic_parser<IsRequest> {
     if (error_ != HeadError::None) return error_;
     if (ec) return ec == http::error::bad_version ? version_error() : HeadError::Malformed;
     if (!this->is_header_done() || used != bytes_.size()) return HeadError::Malformed;
-    return HeadError::None;
+    // Every line was looked at: behind the last one stands the empty line alone.
+    return end_ + 2 == bytes_.data() + bytes_.size() ? HeadError::None : HeadError::Malformed;
   }
 
  private:
@@ -112,11 +115,14 @@ class ViewParser final : public http::basic_parser<IsRequest> {
   /// A well-formed HTTP version that weir does not speak is 505, anything else 400.
   HeadError version_error() const {
     const auto line = bytes_.substr(0, bytes_.find('\r'));
-    const auto at = IsRequest ? line.rfind(" HTTP/") : std::string_view::npos;
-    if (at == std::string_view::npos || line.size() != at + 9) return HeadError::Malformed;
+    const auto at = IsRequest ? line.find(' ', line.find(' ') + 1) : std::string_view::npos;
+    if (at == std::string_view::npos) return HeadError::Malformed;
+    const auto version = line.substr(at + 1);
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    return digit(line[at + 6]) && line[at + 7] == '.' && digit(line[at + 8]) ? HeadError::Version
-                                                                             : HeadError::Malformed;
+    const bool well_formed = version.size() == 8 && version.starts_with("HTTP/") &&
+                             digit(version[5]) && version[6] == '.' && digit(version[7]);
+    const bool spoken = version == "HTTP/1.1" || version == "HTTP/1.0";
+    return well_formed && !spoken ? HeadError::Version : HeadError::Malformed;
   }
 
   void stop(HeadError error, beast::error_code& ec) {
@@ -149,17 +155,15 @@ class ViewParser final : public http::basic_parser<IsRequest> {
     Field field;
     field.name = std_view(name_text);
     field.value = std_view(value);
-    // Beast joins folded lines (RFC 9112 §5.2) in a buffer of its own; a proxy may refuse them.
-    const char* const last = bytes_.data() + bytes_.size();
-    const bool folded = !value.empty() && (value.data() < bytes_.data() || value.data() >= last);
+    const char* const after = field.name.data() + field.name.size();
+    const auto* newline = static_cast<const char*>(
+        std::memchr(after, '\n', static_cast<std::size_t>(bytes_.data() + bytes_.size() - after)));
+    // Beast reads on in folded lines (RFC 9112 §5.2) and joins them in a buffer of its own; a proxy
+    // may refuse them.
+    const bool folded = !value.empty() && (value.data() < after || value.data() > newline);
     if (field.name.data() != end_ || folded || has_control_byte(field.value)) {
       return stop(HeadError::Malformed, ec);
     }
-    const char* const after = field.value.empty() ? field.name.data() + field.name.size()
-                                                  : field.value.data() + field.value.size();
-    const auto* newline =
-        static_cast<const char*>(std::memchr(after, '\n', static_cast<std::size_t>(last - after)));
-    if (newline == nullptr) return stop(HeadError::Malformed, ec);
     end_ = newline + 1;
     field.line = {field.name.data(), static_cast<std::size_t>(end_ - field.name.data())};
     field.id = name == http::field::unknown ? other_name(field.name) : field_name(name);
@@ -265,6 +269,12 @@ HeadError read_target(RequestHead& head) {
   head.host = host == nullptr ? std::string_view{} : host->value;
 
   const auto target = head.target;
+  // Not in the grammar, and read in more than one way: a fragment, "\\" as "/".
+  if (target.find('#') != std::string_view::npos ||
+      target.substr(0, target.find('?')).find('\\') != std::string_view::npos ||
+      head.method == "CONNECT") {
+    return HeadError::Malformed;
+  }
   if (target.starts_with('/')) {
     head.path = target;
     return HeadError::None;
@@ -274,21 +284,19 @@ HeadError read_target(RequestHead& head) {
     return head.method == "OPTIONS" ? HeadError::None : HeadError::Malformed;
   }
   const auto scheme_end = target.find("://");
-  if (scheme_end == std::string_view::npos)
-    return HeadError::Malformed;  // authority-form: no CONNECT
+  if (scheme_end == std::string_view::npos) return HeadError::Malformed;
   const auto scheme = target.substr(0, scheme_end);
   if (!equal_ignoring_case(scheme, "http") && !equal_ignoring_case(scheme, "https")) {
     return HeadError::Malformed;
   }
   const auto rest = target.substr(scheme_end + 3);
-  const auto authority = rest.substr(0, rest.find_first_of("/?#"));
+  const auto authority = rest.substr(0, rest.find_first_of("/?"));
   if (authority.empty() || authority.find('@') != std::string_view::npos) {
     return HeadError::Malformed;
   }
   head.host = authority;
   head.path = rest.substr(authority.size());
-  // "http://host?query" has no "/" to point at; asking again with one is the client's to do.
-  return head.path.empty() || head.path.starts_with('/') ? HeadError::None : HeadError::Malformed;
+  return HeadError::None;
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ enum class FieldName : std::uint8_t {
   SecWebSocketProtocol,
   SecWebSocketVersion,
   Te,
+  Trailer,
   TransferEncoding,
   Upgrade,
   XForwardedFor,
@@ -69,7 +70,9 @@ struct RequestHead : MessageHead {
   std::string_view method;
   std::string_view target;  ///< as received
   std::string_view host;    ///< of the absolute-form target, else of the Host field; port included
-  std::string_view path;    ///< of the target, query included; "*" for OPTIONS *
+  /// Of the target, query included; "*" for OPTIONS *. Without its "/" where an absolute-form
+  /// target has none: "" or "?query".
+  std::string_view path;
 };
 
 struct ResponseHead : MessageHead {

@@ -26,6 +26,7 @@ bool ClientConnection::Relay::may_repeat() const {
 }
 
 void ClientConnection::Relay::fail(AnswerReason reason) {
+  if (!to_client_.empty()) return abort();
   const bool again = may_repeat() && retries_.allow(reason);
   finish({again ? Outcome::Kind::Retry : Outcome::Kind::Failed, Next::Close, reason});
 }
@@ -78,7 +79,7 @@ bool ClientConnection::Relay::send_request_body() {
   const auto limit = worker_.options.limits.body_bytes;
   if (taken.malformed || (limit != 0 && body.received() > limit)) {
     // The backend sees a body that never ends; its answer would be about something else.
-    if (phase_ == Phase::Head && !heard_) {
+    if (phase_ == Phase::Head) {
       fail(taken.malformed ? AnswerReason::BadRequest : AnswerReason::BodyTooLarge);
     } else {
       abort();
@@ -206,6 +207,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   const auto& head = exchange_.response;
   response_body_ = Body(head.framing);
   strip_chunks_ = request.version < 11 && head.framing.kind == Framing::Kind::Chunked;
+  end_shows_length_ = strip_chunks_ || response_body_.until_close();
   keep_alive_ = request.keep_alive && !worker_.draining && !strip_chunks_ &&
                 !response_body_.until_close() && exchange_.request_body.done();
   reusable_ = head.keep_alive && !response_body_.until_close();
@@ -213,7 +215,6 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   ResponseEdit edit;
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
-  edit.drop_chunked = strip_chunks_;
   edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
@@ -278,8 +279,6 @@ void ClientConnection::Relay::backend_ended(bool failed) {
     settle();
     return;
   }
-  // Cut short. Where the framing does not show it to the client, a reset does.
-  if (response_body_.until_close()) client_.close(/*reset=*/true);
   abort();
 }
 
@@ -332,6 +331,13 @@ void ClientConnection::Relay::settle() {
   const bool request_out = exchange_.request_body.done() && head_sent_ && to_backend_.empty();
   reusable_ = reusable_ && request_out && !backend_deaf_;
   finish({Outcome::Kind::Over, keep_alive_ ? Next::Request : Next::Linger, {}});
+}
+
+void ClientConnection::Relay::abort() {
+  // Where the framing does not show the client that something is missing, a reset does.
+  if (phase_ == Phase::Body && end_shows_length_) client_.close(/*reset=*/true);
+  reusable_ = false;
+  finish({Outcome::Kind::Over, Next::Close, {}});
 }
 
 void ClientConnection::Relay::client_left() {

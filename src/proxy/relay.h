@@ -21,7 +21,8 @@ class ClientConnection::Relay {
   /// How long it may take until one of the steps does something.
   std::chrono::milliseconds patience() const;
   void time_out();
-  void abort() { finish({Outcome::Kind::Over, Next::Close, {}}); }
+  /// Neither connection goes on. A client that has part of a response can tell.
+  void abort();
   /// The client went away while it was to wait.
   void client_left();
 
@@ -57,6 +58,8 @@ class ClientConnection::Relay {
     over_ = true;
     outcome_ = outcome;
   }
+  /// weir answers instead or another endpoint does, unless the client waits for the rest of an
+  /// interim response.
   void fail(AnswerReason reason);
   /// The client has seen nothing yet, and the request is still here as a whole.
   bool may_repeat() const;
@@ -84,6 +87,7 @@ class ClientConnection::Relay {
   std::string partial_head_;
   Body response_body_;
   bool strip_chunks_ = false;
+  bool end_shows_length_ = false;  // the client knows the body's end by the connection's
   bool keep_alive_ = false;
   bool reusable_ = false;
   bool tunnel_ = false;

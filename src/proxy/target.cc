@@ -102,16 +102,17 @@ util::Result<std::string_view> normalize_host(std::string_view host, std::string
     }
     host = storage;
   }
-  if (host.front() != '[' && (!std::all_of(host.begin(), host.end(), valid_name_byte) ||
-                              host.front() == '.' || host.find("..") != std::string_view::npos)) {
+  if (host.front() != '[' &&
+      (!std::all_of(host.begin(), host.end(), valid_name_byte) || host.front() == '.' ||
+       host.back() == '.' || host.find("..") != std::string_view::npos)) {
     return util::malformed("host has a byte that no name has");
   }
   return host;
 }
 
 util::Result<std::string_view> normalize_path(std::string_view target, std::string& storage) {
-  const auto path = target.substr(0, target.find_first_of("?#"));
-  if (path.empty()) return std::string_view("/");
+  const auto path = target.substr(0, target.find('?'));
+  if (path.empty() || path == "*") return std::string_view("/");
   const bool plain = path.find('%') == std::string_view::npos &&
                      path.find("//") == std::string_view::npos &&
                      path.find("/.") == std::string_view::npos;

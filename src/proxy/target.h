@@ -14,9 +14,10 @@ namespace weir::proxy {
 /// Malformed for an empty name, a bad port, or bytes that no host name and no address has.
 util::Result<std::string_view> normalize_host(std::string_view host, std::string& storage);
 
-/// The path of a request target, without query and fragment: percent-decoded, dot segments
-/// resolved, repeated slashes merged. "%2F" becomes "/". `storage` as above. Malformed for a bad
-/// escape, "%00", and ".." above the root. The target itself is forwarded as received.
+/// The path of a request target, without its query: percent-decoded, dot segments resolved,
+/// repeated slashes merged. "%2F" becomes "/"; "*" and an empty path are "/". `storage` as above.
+/// Malformed for a bad escape, "%00", and ".." above the root. The target itself is forwarded as
+/// received.
 util::Result<std::string_view> normalize_path(std::string_view target, std::string& storage);
 
 }  // namespace weir::proxy

@@ -198,17 +198,17 @@ bool Socket::session_reused() const {
 }
 
 std::string Response::field(std::string_view name) const {
-  std::size_t at = head.find("\r\n") + 2;
-  while (at < head.size()) {
-    const auto end = head.find("\r\n", at);
-    const auto line = std::string_view(head).substr(at, end - at);
+  std::string_view lines = head;
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    const auto line = lines.substr(0, end);
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
     const auto colon = line.find(':');
     if (colon != std::string_view::npos && same_name(line.substr(0, colon), name)) {
       auto value = line.substr(colon + 1);
       while (value.starts_with(' ')) value.remove_prefix(1);
       return std::string(value);
     }
-    at = end + 2;
   }
   return {};
 }
