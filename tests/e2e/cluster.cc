@@ -84,7 +84,8 @@ testing::AssertionResult Cluster::answers(const std::string& host, const std::st
   if (eventually([&] {
         last = proxy_->get(host, path);
         return last.status == 200 && last.body == body;
-      })) {
+      }) &&
+      settled(*controller_, *proxy_)) {
     return testing::AssertionSuccess();
   }
   return testing::AssertionFailure()
@@ -98,7 +99,8 @@ testing::AssertionResult Cluster::answers(const std::string& host, int status,
   if (eventually([&] {
         last = proxy_->get(host, path);
         return last.status == status;
-      })) {
+      }) &&
+      settled(*controller_, *proxy_)) {
     return testing::AssertionSuccess();
   }
   return testing::AssertionFailure()
@@ -112,7 +114,8 @@ testing::AssertionResult Cluster::shows(const std::string& host, const std::stri
         const auto socket = Socket::connect_tls(proxy_->ports().https, host);
         last = socket.is_open() ? socket.peer_subject() : "no connection";
         return last == subject;
-      })) {
+      }) &&
+      settled(*controller_, *proxy_)) {
     return testing::AssertionSuccess();
   }
   return testing::AssertionFailure() << host << ": " << last << '\n' << logs();

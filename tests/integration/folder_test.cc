@@ -24,6 +24,10 @@ class Folder : public testing::Test {
     EXPECT_EQ(proxy_->get("good.example").body, "hello") << "the good one lives";
   }
 
+  /// Waits for `condition`, and until it holds on every worker.
+  bool eventually(const std::function<bool()>& condition) const {
+    return test::eventually(condition) && settled(*controller_, *proxy_);
+  }
   /// What the problem's log line says, once there is one with `text`.
   std::string logged(const std::string& text) { return controller_->process().wait_for_line(text); }
   double problems(const std::string& code) const {
@@ -55,7 +59,7 @@ TEST_F(Folder, ABrokenFileIsReportedAndItsLastGoodObjectsStay) {
   folder_.replace("other.yaml", manifest::ingress("other", "other.example", "good"));
   ASSERT_TRUE(eventually([&] { return status("other.example") == 200; }));
   folder_.replace("other.yaml", "apiVersion: networking.k8s.io/v1\nkind: Ingress\n  bad indent: [");
-  EXPECT_NE(logged("other.yaml:"), "");
+  EXPECT_TRUE(eventually([&] { return !logged("other.yaml:").empty(); }));
   EXPECT_EQ(status("other.example"), 200);
   folder_.replace("other.yaml", manifest::ingress("other", "mended.example", "good"));
   EXPECT_TRUE(eventually([&] { return status("mended.example") == 200; }));

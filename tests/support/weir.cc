@@ -106,6 +106,13 @@ ControllerProcess::ControllerProcess(const std::string& source, const std::strin
   }
 }
 
+bool settled(const ControllerProcess& controller, const ProxyProcess& proxy) {
+  return eventually([&] {
+    return proxy.metric("weir_proxy_table_generation") ==
+           controller.metric("weir_controller_table_generation");
+  });
+}
+
 namespace manifest {
 
 std::string service(const std::string& name, const std::vector<std::uint16_t>& ports,

@@ -59,6 +59,10 @@ class ControllerProcess {
 };
 
 /// Ordinary manifests, for folders and API servers alike.
+/// Waits until every worker of `proxy` has what `controller` has published. Who saw a change
+/// through one connection has asked one worker; another may be behind it.
+bool settled(const ControllerProcess& controller, const ProxyProcess& proxy);
+
 namespace manifest {
 
 /// A Service `name` on port 80, and an EndpointSlice for each of `ports` of this machine. API
