@@ -6,9 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include "proxy/answer.h"
 #include "proxy/target.h"
 #include "proxy/tunnel.h"
@@ -20,11 +17,6 @@ namespace {
 constexpr std::uint32_t kFirstBuffer = 8 * 1024;
 constexpr std::chrono::milliseconds kLinger{2'000};
 constexpr std::size_t kLingerBytes = 1024 * 1024;
-
-/// What a client gets that speaks plain HTTP to a TLS port.
-constexpr std::string_view kPlainOnTls =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n"
-    "Connection: close\r\n\r\n400 Bad Request: this port speaks https\n";
 
 AnswerReason reason_for(HeadError error) {
   switch (error) {
@@ -43,19 +35,17 @@ AnswerReason reason_for(HeadError error) {
 
 }  // namespace
 
-void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string address) {
+void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string address) {
   auto* connection = new ClientConnection(worker, std::move(address));
   auto* io = worker.loop.open(fd, connection);
   if (io == nullptr) {
-    SSL_free(ssl);
     worker.counters.accept_errors.add();
     delete connection;
     return;
   }
-  connection->stream_ = Stream(worker.loop, io, ssl);
-  connection->handshaken_ = ssl == nullptr;
-  connection->park(ssl == nullptr ? worker.options.timeouts.head
-                                  : worker.options.timeouts.handshake);
+  connection->stream_ = Stream(worker.loop, io);
+  connection->handshaken_ = !tls;
+  connection->park(tls ? worker.options.timeouts.handshake : worker.options.timeouts.head);
 }
 
 ClientConnection::ClientConnection(WorkerState& worker, std::string address)
@@ -116,35 +106,6 @@ Detached ClientConnection::serve() {
     delete this;
     co_return;
   }
-}
-
-Task<bool> ClientConnection::handshake() {
-  start_timer(worker_.options.timeouts.handshake);
-  for (;;) {
-    ERR_clear_error();
-    const int result = SSL_do_handshake(stream_.ssl());
-    if (result == 1) break;
-    const int error = SSL_get_error(stream_.ssl(), result);
-    if (error == SSL_ERROR_WANT_READ) {
-      stream_.io()->readable = false;
-    } else if (error == SSL_ERROR_WANT_WRITE) {
-      stream_.io()->writable = false;
-    } else {
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
-        ::send(stream_.io()->fd, kPlainOnTls.data(), kPlainOnTls.size(), MSG_NOSIGNAL);
-      }
-      ERR_clear_error();
-      worker_.counters.handshakes_failed.add();
-      co_return false;
-    }
-    if (co_await wait() != Wake::Io) {
-      worker_.counters.handshakes_failed.add();
-      co_return false;
-    }
-  }
-  handshaken_ = true;
-  worker_.counters.handshakes_ok.add();
-  co_return true;
 }
 
 bool ClientConnection::make_room() {
@@ -265,6 +226,11 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   const auto& table = worker_.table;
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
   const auto* host = table.find_host(host_name);
+  if (host != nullptr && host->client_certificates) {
+    const auto trust = table.find_trust(host->client_certificates->trust);
+    const auto refused = refuse_client(*host, trust.get(), identity_.get(), stream_.is_tls());
+    if (refused) co_return co_await answer(*refused);
+  }
   const auto* route = host == nullptr ? nullptr : LiveTable::find_route(*host, *path);
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   if (route->https_only && !stream_.is_tls()) {
@@ -304,6 +270,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   how.location = location;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
+  if (stream_.is_tls()) how.hsts = worker_.table.hsts();
   for (const auto& field : request.fields) {
     if (field.id == FieldName::Other && equal_ignoring_case(field.name, "Accept")) {
       how.accept = field.value;
@@ -322,7 +289,9 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
-  const bool written = co_await write_all(make_answer(reason, AnswerRequest()));
+  AnswerRequest how;
+  if (stream_.is_tls()) how.hsts = worker_.table.hsts();
+  const bool written = co_await write_all(make_answer(reason, how));
   co_return written ? Next::Linger : Next::Close;
 }
 

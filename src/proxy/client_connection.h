@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/client_identity.h"
 #include "proxy/exchange.h"
 #include "proxy/fiber.h"
 #include "proxy/stream.h"
@@ -19,8 +20,8 @@ namespace weir::proxy {
 /// which takes one request after the other until none is left. It owns itself.
 class ClientConnection final : public Fiber, public OpenConnection {
  public:
-  /// `fd` is non-blocking; `ssl` is not nullptr on a TLS listener. Both are taken over.
-  static void open(WorkerState& worker, int fd, SSL* ssl, std::string address);
+  /// `fd` is non-blocking and taken over. `tls`: of a TLS listener.
+  static void open(WorkerState& worker, int fd, bool tls, std::string address);
 
   /// An idle one closes now, a busy one after its response.
   void stop_accepting() override;
@@ -51,6 +52,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   Detached serve();
   Task<bool> handshake();
+  Task<bool> try_handshake();
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
@@ -76,6 +78,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Stream stream_;
   std::string address_;  // of the client, without port
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<ClientIdentity> identity_;  // if the TLS name's host asked for it
 
   // Bytes read and not yet consumed: [begin_, end_) of buffer_.
   std::unique_ptr<char[]> buffer_;

@@ -41,6 +41,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
   forwarded.https = stream_.is_tls();
   const auto& settings = worker_.table.settings();
   forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
+  forwarded.identity = identity_.get();
   gather_request(request, forwarded, exchange.upgrade, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.

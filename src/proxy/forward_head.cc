@@ -8,6 +8,7 @@ namespace {
 
 bool replaced_by_proxy(FieldName id) {
   switch (id) {
+    case FieldName::SslClient:
     case FieldName::Proxy:  // httpoxy: CGI would read it as HTTP_PROXY
     case FieldName::XForwardedFor:
     case FieldName::XForwardedHost:
@@ -83,6 +84,11 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, bool up
   const auto end = std::to_chars(port, port + sizeof port, forwarded.port).ptr;
   add_line(text, "X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
   add_line(text, "X-Forwarded-Proto", forwarded.https ? "https" : "http");
+  if (const auto* identity = forwarded.identity) {
+    add_line(text, "ssl-client-verify", identity->verify);
+    if (!identity->subject.empty()) add_line(text, "ssl-client-subject-dn", identity->subject);
+    if (!identity->issuer.empty()) add_line(text, "ssl-client-issuer-dn", identity->issuer);
+  }
   text += "\r\n";
 
   // `text` does not move any more.
@@ -113,12 +119,14 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
   } else if (edit.client_version == 10) {
     text += "Connection: keep-alive\r\n";
   }
+  if (!edit.hsts.empty()) add_line(text, "Strict-Transport-Security", edit.hsts);
   text += "\r\n";
 
   if (plain_line) gather.add(head.start_line);
   gather.add(std::string_view(text).substr(0, first_line));
   for (const auto& field : head.fields) {
     if (field.hop_by_hop) continue;
+    if (!edit.hsts.empty() && field.id == FieldName::StrictTransportSecurity) continue;
     if (edit.drop_chunked && field.id == FieldName::TransferEncoding) continue;
     gather.add(field.line);
   }

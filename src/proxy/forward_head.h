@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/client_identity.h"
 #include "proxy/http_head.h"
 
 /// The heads that go on: untouched slices of the head as received, and the few lines that a proxy
@@ -29,9 +30,10 @@ class Gather {
 
 /// What the backend learns about the client. Client-sent fields of these names are dropped.
 struct Forwarded {
-  std::string_view client_address;  ///< X-Forwarded-For, X-Real-IP
-  bool https = false;               ///< X-Forwarded-Proto
-  std::uint16_t port = 0;           ///< X-Forwarded-Port
+  std::string_view client_address;           ///< X-Forwarded-For, X-Real-IP
+  bool https = false;                        ///< X-Forwarded-Proto
+  std::uint16_t port = 0;                    ///< X-Forwarded-Port
+  const ClientIdentity* identity = nullptr;  ///< ssl-client-verify and its names; may be none
 };
 
 /// `text` holds the changed lines and must live as long as the gather's content.
@@ -43,6 +45,7 @@ struct ResponseEdit {
   bool keep_alive = true;     ///< of the client's connection, after this response
   bool upgrade = false;       ///< a 101 to a WebSocket handshake
   bool drop_chunked = false;  ///< the body goes on without its chunked coding
+  std::string_view hsts;      ///< replaces Strict-Transport-Security, unless empty
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

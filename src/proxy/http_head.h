@@ -26,6 +26,8 @@ enum class FieldName : std::uint8_t {
   SecWebSocketKey,
   SecWebSocketProtocol,
   SecWebSocketVersion,
+  SslClient,  ///< ssl-client-cert, -verify, -subject-dn, -issuer-dn, with "_" for "-" as well
+  StrictTransportSecurity,
   Te,
   TransferEncoding,
   Upgrade,

@@ -197,6 +197,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
   edit.drop_chunked = strip_chunks_;
+  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
   phase_ = Phase::Body;
@@ -220,6 +221,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   }
   ResponseEdit edit;
   edit.upgrade = true;
+  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
   emit(exchange_.to_client);
