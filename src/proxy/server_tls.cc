@@ -301,7 +301,8 @@ int ServerTls::use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv,
   };
   if (EVP_MAC_CTX_set_params(mac, params) != 1) return -1;
   if (encrypt) return 1;
-  return key == &tickets_.current() ? 1 : 2;
+  // A ticket of TLS 1.3 is used once (RFC 8446 §C.4): its client needs the next.
+  return key == &tickets_.current() && SSL_version(ssl) == TLS1_2_VERSION ? 1 : 2;
 }
 
 }  // namespace weir::proxy
