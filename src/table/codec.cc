@@ -445,6 +445,10 @@ Host read_host(Reader map, std::optional<util::Error>& error) {
   read_name(map, "passthrough", host.passthrough);
   map.list("routes", kMaxRoutes, [&](const Json& item, std::string path) {
     host.routes.push_back(read_route(Reader(item, std::move(path), error), error));
+    const auto count = host.routes.size();
+    if (count > 1 && !comes_before(host.routes[count - 2].match, host.routes[count - 1].match)) {
+      map.fail("routes", "are not sorted, or one is there twice");
+    }
   });
   return host;
 }

@@ -21,6 +21,12 @@ struct KeyOf {
 
 }  // namespace
 
+bool comes_before(const PathMatch& a, const PathMatch& b) {
+  if (a.path.size() != b.path.size()) return a.path.size() > b.path.size();
+  const int order = a.path.compare(b.path);
+  return order != 0 ? order < 0 : a.kind < b.kind;
+}
+
 ResourceKey key_of(const Resource& resource) {
   return std::visit(KeyOf{}, resource);
 }

@@ -131,6 +131,10 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+/// The order of a host's routes: longest path first, then by text, Exact before Prefix. False for
+/// two routes of the same match.
+bool comes_before(const PathMatch& a, const PathMatch& b);
+
 /// What a host asks of its clients' certificates.
 struct ClientCertificates {
   enum class Mode : std::uint8_t {
@@ -157,7 +161,7 @@ struct Host {
   std::string ciphers;  ///< as TlsSettings::ciphers, for this host; empty: those
   /// Backend::name that gets the TLS connections for this name as they are, undecrypted; or empty.
   std::string passthrough;
-  /// Sorted: longest path first, Exact before Prefix of the same path.
+  /// In the order of `comes_before`, no match twice.
   std::vector<Route> routes;
 
   bool operator==(const Host&) const = default;

@@ -1,6 +1,8 @@
 #include "proxy/live_table.h"
 
+#include <algorithm>
 #include <map>
+#include <random>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -66,6 +68,45 @@ TEST_F(LiveTableTest, PrefixTakesWholeSegments) {
   EXPECT_EQ(route_for("a", "/dir"), "dir");
   EXPECT_EQ(route_for("a", "/dir/x"), "dir");
   EXPECT_EQ(route_for("b", "/"), "no host");
+}
+
+TEST_F(LiveTableTest, ManyRoutesAreFoundAsFewAre) {
+  // Every path of up to three segments out of three, both kinds, with and without a slash behind.
+  std::vector<std::string> paths{"/"};
+  for (std::size_t i = 0; i < paths.size() && paths[i].size() < 12; ++i) {
+    if (paths[i].size() > 1 && paths[i].ends_with('/')) continue;
+    for (const char* segment : {"a", "ab", "b"}) {
+      const auto longer = (paths[i] == "/" ? "" : paths[i]) + "/" + segment;
+      if (std::count(longer.begin(), longer.end(), '/') > 3) continue;
+      paths.push_back(longer);
+      paths.push_back(longer + "/");
+    }
+  }
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same routes each time
+  for (int round = 0; round < 50; ++round) {
+    std::vector<table::Route> routes;
+    for (const auto& path : paths) {
+      for (const auto kind : {Kind::Exact, Kind::Prefix}) {
+        if (random() % 3 == 0) routes.push_back(route(path, path, kind));
+      }
+    }
+    std::sort(routes.begin(), routes.end(),
+              [](const auto& a, const auto& b) { return table::comes_before(a.match, b.match); });
+    Delta many;
+    many.hosts = {host("many", routes)};
+    table_.adopt(many);
+    for (const auto& path : paths) {
+      // The first one that takes it, looked at one by one.
+      std::string expected = "no route";
+      for (const auto& one : routes) {
+        Delta single;
+        single.hosts = {host("one", {one})};
+        table_.adopt(single);
+        if (expected == "no route") expected = route_for("one", path);
+      }
+      EXPECT_EQ(route_for("many", path), expected) << path;
+    }
+  }
 }
 
 TEST_F(LiveTableTest, ADeltaChangesOnlyWhatItNames) {

@@ -210,6 +210,12 @@ TEST(Codec, RefusesValuesThatCannotBe) {
   wrong = host();
   wrong.certificates = {""};
   EXPECT_EQ(refusal(wrong), "certificates[0] is not a name");
+  wrong = host();
+  std::swap(wrong.routes[0], wrong.routes[1]);
+  EXPECT_EQ(refusal(wrong), "routes are not sorted, or one is there twice");
+  wrong = host();
+  wrong.routes[1] = wrong.routes[0];
+  EXPECT_EQ(refusal(wrong), "routes are not sorted, or one is there twice");
   auto ports = settings();
   ports.public_http_port = 0;
   EXPECT_EQ(refusal(ports), "public_http_port is 0, outside of 1 to 65535");
