@@ -254,7 +254,16 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   }
   auto backend = table.find_backend(LiveTable::choose_backend(*route, worker_.random));
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
-  co_return co_await forward(std::move(backend));
+  UpstreamLaneRef lane;
+  if (route->upstream_tls) {
+    auto found = worker_.upstream_tls.lane_for(*route->upstream_tls, host_name);
+    if (!found) {
+      log_upstream_tls(backend->name(), "any endpoint", found.error().detail);
+      co_return co_await answer(AnswerReason::UpstreamTls);
+    }
+    lane = *std::move(found);
+  }
+  co_return co_await forward(std::move(backend), std::move(lane));
 }
 
 bool ClientConnection::client_has_left() const {

@@ -56,10 +56,18 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
-  Task<Next> forward(BackendRef backend);
+  /// `lane`: nullptr for plain HTTP.
+  Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
+  /// The handshake on what `connect` made.
+  Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
+                                const std::string& backend, UpstreamLane& lane,
+                                AnswerReason& failure);
+  void log_upstream_tls(const std::string& backend, const std::string& endpoint,
+                        const std::string& reason);
   /// One try: sends the request to `backend`, and the response to the client.
-  Task<Outcome> relay(Stream& backend, const EndpointRef& endpoint, bool reused);
+  Task<Outcome> relay(Stream& backend, const EndpointRef& endpoint, UpstreamLane* lane,
+                      bool reused);
   Task<Next> answer(AnswerReason reason, std::string location = {});
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);

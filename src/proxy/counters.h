@@ -85,6 +85,11 @@ struct alignas(64) Counters {
   Cell upstream_connect_failures;
   Cell upstream_reuses;
   Cell upstream_retries;
+  Cell upstream_handshakes_ok;
+  Cell upstream_handshakes_failed;
+  Cell upstream_handshakes_resumed;  // of those that were ok
+  Cell passthrough_opened;           // tunnels of undecrypted TLS
+  Cell passthrough_failures;         // no endpoint took the connection
   Cell tunnels_opened;
   Cell tunnels_open;  // gauge
   std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> tunnels_ended;

@@ -34,15 +34,16 @@ EndpointRef pick_of(const std::vector<EndpointRef>& from, const std::vector<Endp
 /// A pooled connection: any event on it means that the backend closed it, or spoke out of turn.
 class Endpoint::Idle final : public IoListener, private TimerListener {
  public:
-  Idle(Endpoint& owner, Stream stream, std::chrono::milliseconds idle)
-      : owner_(owner), timer_(*this), stream_(std::move(stream)) {
+  Idle(Endpoint& owner, Stream stream, std::uint64_t lane, std::chrono::milliseconds idle)
+      : owner_(owner), timer_(*this), stream_(std::move(stream)), lane_(lane) {
     stream_.listen(*this);
     owner_.owner_.loop().timers().set(timer_, idle);
   }
 
   void on_io(IoHandle& io) override {
-    if (io.readable) leave();
+    if (io.readable && !stream_.stays_idle()) leave();
   }
+  std::uint64_t lane() const { return lane_; }
   Stream take() { return std::move(stream_); }
 
  private:
@@ -58,6 +59,7 @@ class Endpoint::Idle final : public IoListener, private TimerListener {
   Endpoint& owner_;
   Timer timer_;
   Stream stream_;
+  const std::uint64_t lane_;
 };
 
 Endpoint::Endpoint(EndpointMap& owner, const table::Endpoint& from)
@@ -84,16 +86,19 @@ bool Endpoint::same_address(const table::Endpoint& other) const {
   return text_ == other.address && port_ == other.port;
 }
 
-Stream Endpoint::take_idle() {
-  if (idle_.empty()) return {};
-  auto stream = idle_.back()->take();
-  idle_.pop_back();
+Stream Endpoint::take_idle(std::uint64_t lane) {
+  const auto last = std::find_if(idle_.rbegin(), idle_.rend(),
+                                 [lane](const auto& idle) { return idle->lane() == lane; });
+  if (last == idle_.rend()) return {};
+  auto stream = (*last)->take();
+  idle_.erase(std::next(last).base());
   return stream;
 }
 
-void Endpoint::keep_idle(Stream stream, std::size_t limit, std::chrono::milliseconds idle) {
+void Endpoint::keep_idle(Stream stream, std::uint64_t lane, std::size_t limit,
+                         std::chrono::milliseconds idle) {
   if (idle_.size() >= limit) return;
-  idle_.push_back(std::make_unique<Idle>(*this, std::move(stream), idle));
+  idle_.push_back(std::make_unique<Idle>(*this, std::move(stream), lane, idle));
 }
 
 void Endpoint::close_idle() {

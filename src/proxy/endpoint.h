@@ -50,10 +50,12 @@ class Endpoint : public LocalRefCount<Endpoint> {
   /// Requests in flight and tunnels open from this worker.
   std::uint32_t load = 0;
 
-  /// The connection that was used last, or a closed stream.
-  Stream take_idle();
+  /// The connection of that lane (UpstreamLane::number; 0: plain) that was used last, or a closed
+  /// stream.
+  Stream take_idle(std::uint64_t lane = 0);
   /// Keeps an idle connection for later, up to `limit` of them and `idle` long.
-  void keep_idle(Stream stream, std::size_t limit, std::chrono::milliseconds idle);
+  void keep_idle(Stream stream, std::uint64_t lane, std::size_t limit,
+                 std::chrono::milliseconds idle);
   void close_idle();
 
  private:

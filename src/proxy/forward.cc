@@ -31,7 +31,8 @@ class LoadGuard {
 
 }  // namespace
 
-Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
+Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, UpstreamLaneRef lane) {
+  const auto lane_number = lane == nullptr ? 0 : lane->number();
   auto& exchange = *exchange_;
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
@@ -63,10 +64,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
     if (endpoint == nullptr) endpoint = backend->pick(exchange.tried, worker_.random);
     if (endpoint == nullptr) co_return co_await answer(failure);
     const LoadGuard load(*endpoint);
-    auto stream = try_kept ? endpoint->take_idle() : Stream();
+    auto stream = try_kept ? endpoint->take_idle(lane_number) : Stream();
     // What must not be sent twice is not sent into a connection that has just ended.
     while (stream.is_open() && !is_idempotent(request.method) && !stream.is_quiet()) {
-      stream = endpoint->take_idle();
+      stream = endpoint->take_idle(lane_number);
     }
     const bool reused = stream.is_open();
     if (reused) {
@@ -74,6 +75,11 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
       worker_.counters.upstream_reuses.add();
     } else {
       stream = co_await connect(*endpoint, failure);
+      if (stream.is_open() && lane != nullptr) {
+        const bool agreed =
+            co_await start_upstream_tls(stream, *endpoint, backend->name(), *lane, failure);
+        if (!agreed) stream.close();
+      }
       if (cancelled()) co_return Next::Close;
       if (!stream.is_open()) {
         if (client_has_left()) {
@@ -84,7 +90,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
         continue;
       }
     }
-    const auto outcome = co_await relay(stream, endpoint, reused);
+    const auto outcome = co_await relay(stream, endpoint, lane.get(), reused);
     if (outcome.kind == Outcome::Kind::Over) {
       // The request leaves the buffer, with what of its body was in it.
       begin_ += head_length_;
@@ -144,7 +150,8 @@ Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& f
 }
 
 Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
-                                                        const EndpointRef& endpoint, bool reused) {
+                                                        const EndpointRef& endpoint,
+                                                        UpstreamLane* lane, bool reused) {
   Relay relay(*this, backend, reused);
   bool armed = false;
   for (int steps = 1; !relay.over(); ++steps) {
@@ -167,6 +174,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
     if (wake == Wake::Cancelled) relay.abort();
   }
   stop_timer();
+  // Tickets of TLS 1.3 have come with the response.
+  if (lane != nullptr && !reused && relay.outcome().kind == Outcome::Kind::Over) {
+    lane->keep_session(backend.ssl(), *endpoint);
+  }
   if (relay.tunnel()) {
     Tunnel::Pending pending;
     pending.to_client = relay.take_unsent();
@@ -174,7 +185,8 @@ Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), endpoint, std::move(pending));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
-    endpoint->keep_idle(std::move(backend), worker_.options.limits.pool_idle_per_endpoint,
+    endpoint->keep_idle(std::move(backend), lane == nullptr ? 0 : lane->number(),
+                        worker_.options.limits.pool_idle_per_endpoint,
                         worker_.options.timeouts.upstream_idle);
   }
   co_return relay.outcome();

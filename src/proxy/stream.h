@@ -60,6 +60,9 @@ class Stream {
   bool peer_has_left() const;
   /// True if nothing has arrived that is not read yet, the peer's end included. Costs a syscall.
   bool is_quiet() const;
+  /// After an event while nobody reads: true if only TLS itself had something to say (a ticket, new
+  /// keys), and has been heard.
+  bool stays_idle();
   /// Sends the end of our side: close_notify and FIN.
   void shutdown_write();
   /// Closes; what is unsent is lost. With `reset` the peer gets RST instead of FIN.

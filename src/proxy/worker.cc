@@ -46,6 +46,7 @@ void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> don
   state_.loop.post([this, delta = std::move(delta), done = std::move(done)] {
     state_.table.adopt(*delta);
     state_.tls.adopt(*delta);
+    state_.upstream_tls.adopt(*delta);
     done();
   });
 }

@@ -12,8 +12,10 @@
 #include "proxy/event_loop.h"
 #include "proxy/handshake_gate.h"
 #include "proxy/live_table.h"
+#include "proxy/log_limiter.h"
 #include "proxy/options.h"
 #include "proxy/server_tls.h"
+#include "proxy/upstream_tls.h"
 
 namespace weir::proxy {
 
@@ -52,6 +54,8 @@ struct WorkerState {
   LiveTable table{endpoints};
   ServerTls tls;
   HandshakeGate handshakes;
+  UpstreamTls upstream_tls{table};
+  LogLimiter log_limiter;
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections
   std::uint64_t random;   ///< state of the balancer's generator, never 0
