@@ -78,9 +78,14 @@ void ClientConnection::on_idle(Wake wake) {
 
 Detached ClientConnection::serve() {
   serving_ = true;
-  if (!handshaken_ && !co_await handshake()) {
-    delete this;
-    co_return;
+  if (!handshaken_) {
+    const auto way = co_await find_way();
+    bool ready = way == Way::Handshake;
+    if (ready) ready = co_await handshake();
+    if (!ready) {
+      delete this;
+      co_return;
+    }
   }
   for (;;) {
     auto next = co_await read_head();

@@ -51,6 +51,13 @@ class ClientConnection final : public Fiber, public OpenConnection {
   void park(std::chrono::milliseconds timeout);
 
   Detached serve();
+  /// On a TLS port: what becomes of the connection. Close: it has gone on as a tunnel, too.
+  enum class Way : std::uint8_t { Handshake, Close };
+  Task<Way> find_way();
+  enum class Peeked : std::uint8_t { Name, Other, Gone };
+  Task<Peeked> peek_server_name(std::string& name);
+  /// Undecrypted, to one of the backend's endpoints; false: none took it.
+  Task<bool> pass_through(BackendRef backend);
   Task<bool> handshake();
   Task<bool> try_handshake();
   /// Next::Request: `head_length_` bytes of head are in the buffer.

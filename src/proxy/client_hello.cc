@@ -94,6 +94,7 @@ ClientHello read_client_hello(std::span<const std::uint8_t> bytes) {
     message.insert(message.end(), part.begin(), part.end());
     bytes = bytes.subspan(part.size());
 
+    if (message.empty()) break;
     if (message[0] != kClientHello) return not_tls();
     if (message.size() < kMessageHeader) continue;
     const std::size_t size =
