@@ -51,6 +51,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   flags.size("--max-response-head-bytes", limits.response_head_bytes,
              "Status line and fields of a response; 502", 1024, kMost);
   flags.size("--max-body-bytes", limits.body_bytes, "Request body; 413; 0: no limit");
+  flags.number("--max-handshakes", limits.handshakes, 1, 1'000'000,
+               "TLS handshakes under way per worker; others wait");
   flags.number("--pool-idle-per-endpoint", limits.pool_idle_per_endpoint, 0, 100'000,
                "Idle connections kept per worker and endpoint");
   flags.number("--requests-per-upstream-connection", limits.requests_per_upstream_connection, 1,

@@ -20,6 +20,12 @@ Wording wording_of(AnswerReason reason) {
       return {308, "Permanent Redirect", "This address is served over https."};
     case AnswerReason::BadRequest:
       return {400, "Bad Request", "The request is not valid HTTP."};
+    case AnswerReason::ClientCertificateMissing:
+      return {400, "Bad Request", "This host asks for a client certificate; none was sent."};
+    case AnswerReason::ClientCertificateBad:
+      return {400, "Bad Request", "The client certificate is not one that this host trusts."};
+    case AnswerReason::NoClientTrust:
+      return {403, "Forbidden", "This host cannot verify client certificates at present."};
     case AnswerReason::NoRoute:
       return {404, "Not Found", "No route leads from this host and path to a service."};
     case AnswerReason::HeadTimeout:
@@ -30,12 +36,16 @@ Wording wording_of(AnswerReason reason) {
       return {413, "Content Too Large", "The request body is larger than allowed."};
     case AnswerReason::UriTooLong:
       return {414, "URI Too Long", "The request target is longer than allowed."};
+    case AnswerReason::MisdirectedRequest:
+      return {421, "Misdirected Request", "This host wants a connection of its own."};
     case AnswerReason::HeadTooLarge:
       return {431, "Request Header Fields Too Large", "The request head is larger than allowed."};
     case AnswerReason::ConnectFailed:
       return {502, "Bad Gateway", "No endpoint of the service took the connection."};
     case AnswerReason::UpstreamReset:
       return {502, "Bad Gateway", "The service closed the connection before it answered."};
+    case AnswerReason::UpstreamTls:
+      return {502, "Bad Gateway", "No endpoint of the service could be reached over TLS."};
     case AnswerReason::BadResponse:
       return {502, "Bad Gateway", "The service's answer is not valid HTTP."};
     case AnswerReason::NoEndpoint:
@@ -98,6 +108,11 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
   if (!request.location.empty()) {
     text += "Location: ";
     text += request.location;
+    text += "\r\n";
+  }
+  if (!request.hsts.empty()) {
+    text += "Strict-Transport-Security: ";
+    text += request.hsts;
     text += "\r\n";
   }
   if (status == 503) text += "Retry-After: 1\r\n";

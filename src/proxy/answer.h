@@ -13,6 +13,7 @@ int status_of(AnswerReason reason);
 struct AnswerRequest {
   std::string_view accept;    ///< the Accept field, empty if there is none
   std::string_view location;  ///< for redirects
+  std::string_view hsts;      ///< Strict-Transport-Security, over TLS
   bool head_only = false;     ///< the request was HEAD
   bool keep_alive = false;    ///< the connection stays open afterwards
 };

@@ -6,9 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include "proxy/answer.h"
 #include "proxy/target.h"
 #include "proxy/tunnel.h"
@@ -20,11 +17,6 @@ namespace {
 constexpr std::uint32_t kFirstBuffer = 8 * 1024;
 constexpr std::chrono::milliseconds kLinger{2'000};
 constexpr std::size_t kLingerBytes = 1024 * 1024;
-
-/// What a client gets that speaks plain HTTP to a TLS port.
-constexpr std::string_view kPlainOnTls =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n"
-    "Connection: close\r\n\r\n400 Bad Request: this port speaks https\n";
 
 AnswerReason reason_for(HeadError error) {
   switch (error) {
@@ -59,19 +51,17 @@ bool replaced_host_is_bad(const RequestHead& request, std::string& storage) {
 
 }  // namespace
 
-void ClientConnection::open(WorkerState& worker, int fd, SSL* ssl, std::string address) {
+void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string address) {
   auto* connection = new ClientConnection(worker, std::move(address));
   auto* io = worker.loop.open(fd, connection);
   if (io == nullptr) {
-    SSL_free(ssl);
     worker.counters.accept_errors.add();
     delete connection;
     return;
   }
-  connection->stream_ = Stream(worker.loop, io, ssl);
-  connection->handshaken_ = ssl == nullptr;
-  connection->park(ssl == nullptr ? worker.options.timeouts.head
-                                  : worker.options.timeouts.handshake);
+  connection->stream_ = Stream(worker.loop, io);
+  connection->handshaken_ = !tls;
+  connection->park(tls ? worker.options.timeouts.handshake : worker.options.timeouts.head);
 }
 
 ClientConnection::ClientConnection(WorkerState& worker, std::string address)
@@ -104,9 +94,14 @@ void ClientConnection::on_idle(Wake wake) {
 
 Detached ClientConnection::serve() {
   serving_ = true;
-  if (!handshaken_ && !co_await handshake()) {
-    delete this;
-    co_return;
+  if (!handshaken_) {
+    const auto way = co_await find_way();
+    bool ready = way == Way::Handshake;
+    if (ready) ready = co_await handshake();
+    if (!ready) {
+      delete this;
+      co_return;
+    }
   }
   for (;;) {
     auto next = co_await read_head();
@@ -132,35 +127,6 @@ Detached ClientConnection::serve() {
     delete this;
     co_return;
   }
-}
-
-Task<bool> ClientConnection::handshake() {
-  start_timer(worker_.options.timeouts.handshake);
-  for (;;) {
-    ERR_clear_error();
-    const int result = SSL_do_handshake(stream_.ssl());
-    if (result == 1) break;
-    const int error = SSL_get_error(stream_.ssl(), result);
-    if (error == SSL_ERROR_WANT_READ) {
-      stream_.io()->readable = false;
-    } else if (error == SSL_ERROR_WANT_WRITE) {
-      stream_.io()->writable = false;
-    } else {
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
-        ::send(stream_.io()->fd, kPlainOnTls.data(), kPlainOnTls.size(), MSG_NOSIGNAL);
-      }
-      ERR_clear_error();
-      worker_.counters.handshakes_failed.add();
-      co_return false;
-    }
-    if (co_await wait() != Wake::Io) {
-      worker_.counters.handshakes_failed.add();
-      co_return false;
-    }
-  }
-  handshaken_ = true;
-  worker_.counters.handshakes_ok.add();
-  co_return true;
 }
 
 bool ClientConnection::make_room() {
@@ -285,7 +251,13 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
   exchange.host = HostRef(table.find_host(exchange.host_name));
   if (exchange.host == nullptr) co_return co_await answer(AnswerReason::NoRoute);
-  const auto* route = LiveTable::find_route(exchange.host->policy(), *path);
+  const auto& host = exchange.host->policy();
+  if (host.client_certificates) {
+    const auto trust = table.find_trust(host.client_certificates->trust);
+    const auto refused = refuse_client(host, trust.get(), identity_.get(), stream_.is_tls());
+    if (refused) co_return co_await answer(*refused);
+  }
+  const auto* route = LiveTable::find_route(host, *path);
   exchange.route = route;
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   if (route->https_only && !stream_.is_tls()) {
@@ -309,7 +281,16 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   }
   auto backend = table.find_backend(LiveTable::choose_backend(*route, worker_.random));
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
-  co_return co_await forward(std::move(backend));
+  UpstreamLaneRef lane;
+  if (route->upstream_tls) {
+    auto found = worker_.upstream_tls.lane_for(*route->upstream_tls, exchange.host_name);
+    if (!found) {
+      log_upstream_tls(backend->name(), "any endpoint", found.error().detail);
+      co_return co_await answer(AnswerReason::UpstreamTls);
+    }
+    lane = *std::move(found);
+  }
+  co_return co_await forward(std::move(backend), std::move(lane));
 }
 
 bool ClientConnection::client_has_left() const {
@@ -327,6 +308,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   how.location = location;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
+  if (stream_.is_tls()) how.hsts = worker_.table.hsts();
   for (const auto& field : request.fields) {
     if (field.id == FieldName::Other && equal_ignoring_case(field.name, "Accept")) {
       how.accept = field.value;
@@ -345,7 +327,9 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
-  const bool written = co_await write_all(make_answer(reason, AnswerRequest()));
+  AnswerRequest how;
+  if (stream_.is_tls()) how.hsts = worker_.table.hsts();
+  const bool written = co_await write_all(make_answer(reason, how));
   co_return written ? Next::Linger : Next::Close;
 }
 

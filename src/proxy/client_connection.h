@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/client_identity.h"
 #include "proxy/exchange.h"
 #include "proxy/fiber.h"
 #include "proxy/stream.h"
@@ -20,8 +21,8 @@ namespace weir::proxy {
 /// which takes one request after the other until none is left. It owns itself.
 class ClientConnection final : public Fiber, public OpenConnection {
  public:
-  /// `fd` is non-blocking; `ssl` is not nullptr on a TLS listener. Both are taken over.
-  static void open(WorkerState& worker, int fd, SSL* ssl, std::string address);
+  /// `fd` is non-blocking and taken over. `tls`: of a TLS listener.
+  static void open(WorkerState& worker, int fd, bool tls, std::string address);
 
   /// An idle one closes now, a busy one after its response.
   void stop_accepting() override;
@@ -52,15 +53,30 @@ class ClientConnection final : public Fiber, public OpenConnection {
   void park(std::chrono::milliseconds timeout);
 
   Detached serve();
+  /// On a TLS port: what becomes of the connection. Close: it has gone on as a tunnel, too.
+  enum class Way : std::uint8_t { Handshake, Close };
+  Task<Way> find_way();
+  enum class Peeked : std::uint8_t { Name, Other, Gone };
+  Task<Peeked> peek_server_name(std::string& name);
+  /// Undecrypted, to one of the backend's endpoints; false: none took it.
+  Task<bool> pass_through(BackendRef backend);
   Task<bool> handshake();
+  Task<bool> try_handshake();
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
-  Task<Next> forward(BackendRef backend);
+  /// `lane`: nullptr for plain HTTP.
+  Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
+  /// The handshake on what `connect` made.
+  Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
+                                const std::string& backend, UpstreamLane& lane,
+                                AnswerReason& failure);
+  void log_upstream_tls(const std::string& backend, const std::string& endpoint,
+                        const std::string& reason);
   /// One try: sends the request upstream, and the response to the client.
-  Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, bool reused,
-                      const AllowedRetries& retries);
+  Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane,
+                      bool reused, const AllowedRetries& retries);
   Task<Next> answer(AnswerReason reason, std::string location = {});
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);
@@ -79,6 +95,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Stream stream_;
   std::string address_;  // of the client, without port
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<ClientIdentity> identity_;  // if the TLS name's host asked for it
 
   // Bytes read and not yet consumed: [begin_, end_) of buffer_.
   std::unique_ptr<char[]> buffer_;

@@ -36,6 +36,16 @@ const char* reason_name(AnswerReason reason) {
       return "response_timeout";
     case AnswerReason::HttpVersion:
       return "http_version";
+    case AnswerReason::ClientCertificateMissing:
+      return "client_certificate_missing";
+    case AnswerReason::ClientCertificateBad:
+      return "client_certificate_bad";
+    case AnswerReason::NoClientTrust:
+      return "no_client_trust";
+    case AnswerReason::MisdirectedRequest:
+      return "misdirected_request";
+    case AnswerReason::UpstreamTls:
+      return "upstream_tls";
     case AnswerReason::Count:
       break;
   }

@@ -24,22 +24,27 @@ class Cell {
 
 /// Why weir answered a request itself. Closed list; `reason_name` gives the label.
 enum class AnswerReason : std::uint8_t {
-  HttpsRedirect,    // 308
-  BadRequest,       // 400: the head or the framing is wrong
-  NoRoute,          // 404
-  HeadTimeout,      // 408
-  BodyTimeout,      // 408
-  BodyTooLarge,     // 413
-  UriTooLong,       // 414
-  HeadTooLarge,     // 431
-  ConnectFailed,    // 502: no endpoint took the connection
-  UpstreamReset,    // 502: closed or reset before a whole response head
-  BadResponse,      // 502: the response breaks RFC 9112, or a 101 that was not asked for
-  NoEndpoint,       // 503
-  NoTable,          // 503: no complete table yet
-  ConnectTimeout,   // 504
-  ResponseTimeout,  // 504
-  HttpVersion,      // 505
+  HttpsRedirect,             // 308
+  BadRequest,                // 400: the head or the framing is wrong
+  NoRoute,                   // 404
+  HeadTimeout,               // 408
+  BodyTimeout,               // 408
+  BodyTooLarge,              // 413
+  UriTooLong,                // 414
+  HeadTooLarge,              // 431
+  ConnectFailed,             // 502: no endpoint took the connection
+  UpstreamReset,             // 502: closed or reset before a whole response head
+  BadResponse,               // 502: the response breaks RFC 9112, or a 101 that was not asked for
+  NoEndpoint,                // 503
+  NoTable,                   // 503: no complete table yet
+  ConnectTimeout,            // 504
+  ResponseTimeout,           // 504
+  HttpVersion,               // 505
+  ClientCertificateMissing,  // 400
+  ClientCertificateBad,      // 400: the host's trust does not verify it
+  NoClientTrust,             // 403: the host's trust bundle is not there
+  MisdirectedRequest,        // 421: the connection was made under another host's policy
+  UpstreamTls,               // 502: no endpoint's TLS could be agreed on or verified
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -65,6 +70,13 @@ struct alignas(64) Counters {
   Cell accept_errors;
   Cell handshakes_ok;
   Cell handshakes_failed;
+  Cell handshakes_resumed;       // of those that were ok
+  Cell handshakes_unknown_name;  // refused, of those that failed
+  Cell handshakes_under_way;     // gauge
+  Cell handshakes_waiting;       // gauge: for one of those to end
+  Cell handshakes_delayed;       // had to wait
+  Cell staples_sent;
+  Cell staples_expired;  // not sent: outside of its time
   /// Index: status code - 100, answers of backends and weir's own alike.
   std::array<Cell, 500> requests_by_code;
   std::array<Cell, static_cast<std::size_t>(AnswerReason::Count)> answers;
@@ -74,6 +86,11 @@ struct alignas(64) Counters {
   Cell upstream_reuses;
   Cell upstream_retries;
   Cell endpoint_ejections;
+  Cell upstream_handshakes_ok;
+  Cell upstream_handshakes_failed;
+  Cell upstream_handshakes_resumed;  // of those that were ok
+  Cell passthrough_opened;           // tunnels of undecrypted TLS
+  Cell passthrough_failures;         // no endpoint took the connection
   Cell tunnels_opened;
   Cell tunnels_open;  // gauge
   std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> tunnels_ended;

@@ -6,6 +6,7 @@
 
 #include "proxy/listener.h"
 #include "proxy/server_certificate.h"
+#include "proxy/ticket_keyring.h"
 #include "proxy/worker.h"
 
 namespace weir::proxy {
@@ -18,11 +19,11 @@ DataPlane::~DataPlane() = default;
 util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   std::unique_ptr<DataPlane> plane(new DataPlane(options));
-  const auto ticket_keys = make_ticket_keys();
+  const auto ticket_seed = TicketKeyring::make_seed();
   const auto self_signed = ServerCertificate::make_self_signed();
   for (unsigned i = 0; i < options.threads; ++i) {
     auto& worker = *plane->workers_.emplace_back(
-        std::make_unique<Worker>(plane->options_, ticket_keys, self_signed));
+        std::make_unique<Worker>(plane->options_, ticket_seed, self_signed));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
       const auto fd = bind_listener(address, /*first=*/i == 0);

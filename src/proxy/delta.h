@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/server_certificate.h"
+#include "proxy/trust_store.h"
 #include "table/table.h"
 
 namespace weir::proxy {
@@ -17,6 +18,10 @@ struct Delta {
     std::string name;
     std::shared_ptr<const ServerCertificate> certificate;
   };
+  struct NamedTrust {
+    std::string name;
+    std::shared_ptr<const TrustStore> trust;
+  };
 
   std::optional<table::Settings> settings;
   std::vector<NamedCertificate> certificates;
@@ -26,7 +31,7 @@ struct Delta {
   std::vector<std::string> removed_backends;
   std::vector<std::shared_ptr<const table::Host>> hosts;
   std::vector<std::string> removed_hosts;
-  std::vector<std::shared_ptr<const table::TrustBundle>> trust_bundles;
+  std::vector<NamedTrust> trust_bundles;
   std::vector<std::string> removed_trust_bundles;
   std::optional<table::TicketSeed> ticket_seed;  ///< empty bytes: there is none any more
 };

@@ -30,8 +30,9 @@ class Endpoint::Idle final : public IoListener, private TimerListener {
   }
 
   void on_io(IoHandle& io) override {
-    if (io.readable) leave();
+    if (io.readable && !connection_.stream.stays_idle()) leave();
   }
+  std::uint64_t lane() const { return connection_.lane; }
   UpstreamConnection take() { return std::move(connection_); }
 
  private:
@@ -85,10 +86,12 @@ bool Endpoint::same_address(const table::Endpoint& other) const {
   return text_ == other.address && port_ == other.port;
 }
 
-UpstreamConnection Endpoint::take_idle() {
-  if (idle_.empty()) return {};
-  auto connection = idle_.back()->take();
-  idle_.pop_back();
+UpstreamConnection Endpoint::take_idle(std::uint64_t lane) {
+  const auto last = std::find_if(idle_.rbegin(), idle_.rend(),
+                                 [lane](const auto& idle) { return idle->lane() == lane; });
+  if (last == idle_.rend()) return {};
+  auto connection = (*last)->take();
+  idle_.erase(std::next(last).base());
   fewest_idle_ = std::min(fewest_idle_, idle_.size());
   return connection;
 }

@@ -37,6 +37,7 @@ using LocalRefCount = boost::intrusive_ref_counter<T, boost::thread_unsafe_count
 /// A connection to an endpoint, with what it has been used for.
 struct UpstreamConnection {
   Stream stream;
+  std::uint64_t lane = 0;             ///< UpstreamLane::number; 0: plain
   std::uint64_t requests = 0;         ///< that it has carried
   TimerWheel::TimePoint close_after;  ///< not kept any longer
 };
@@ -74,8 +75,8 @@ class Endpoint : public LocalRefCount<Endpoint>, private TimerListener {
   /// Of its identity; the same in every worker and replica.
   std::uint64_t id_hash() const { return id_hash_; }
 
-  /// The connection that was used last; its stream is closed if there is none.
-  UpstreamConnection take_idle();
+  /// The connection of that lane that was used last; its stream is closed if there is none.
+  UpstreamConnection take_idle(std::uint64_t lane = 0);
   /// Keeps an idle connection for later. Idle times are spread by a tenth, so that a burst's
   /// connections do not all end at once.
   void keep_idle(UpstreamConnection connection, const PoolLimits& limits);

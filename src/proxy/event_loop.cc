@@ -114,6 +114,7 @@ void EventLoop::run() {
     const int timeout = again_.empty() ? timers_.wait_ms() : 0;
     const int count = ::epoll_wait(epoll_, events.data(), kBatch, timeout);
     timers_.read_clock();
+    ++turn_;
     for (int i = 0; i < count; ++i) {
       const auto& event = events[static_cast<std::size_t>(i)];
       auto* io = static_cast<IoHandle*>(event.data.ptr);

@@ -63,6 +63,8 @@ class EventLoop {
   /// From any thread.
   void stop();
 
+  /// Rises with each turn: what may happen so often a turn is counted by it.
+  std::uint64_t turn() const { return turn_; }
   /// As of this turn of the loop.
   TimerWheel::TimePoint now() const { return timers_.now(); }
   TimerWheel& timers() { return timers_; }
@@ -74,6 +76,7 @@ class EventLoop {
   int epoll_ = -1;
   int wake_ = -1;
   bool stopping_ = false;
+  std::uint64_t turn_ = 0;
   TimerWheel timers_;
   std::vector<IoHandle*> again_;
   /// Closed in this turn: epoll may still name them in the batch at hand.

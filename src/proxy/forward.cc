@@ -31,8 +31,9 @@ class LoadGuard {
 
 }  // namespace
 
-Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
+Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, UpstreamLaneRef lane) {
   const auto& route = *exchange_->route;
+  const auto lane_number = lane == nullptr ? 0 : lane->number();
   auto& exchange = *exchange_;
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
@@ -42,6 +43,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
   forwarded.https = stream_.is_tls();
   const auto& settings = worker_.table.settings();
   forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
+  forwarded.identity = identity_.get();
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
   edit.keep_underscores = settings.underscores_in_headers;
@@ -72,11 +74,11 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
                                             stream_.is_tls(), std::chrono::system_clock::now());
     }
     const LoadGuard load(*endpoint);
-    auto upstream = try_kept ? endpoint->take_idle() : UpstreamConnection();
+    auto upstream = try_kept ? endpoint->take_idle(lane_number) : UpstreamConnection();
     // What must not be sent twice is not sent into a connection that has just ended.
     while (upstream.stream.is_open() && !is_idempotent(request.method) &&
            !upstream.stream.is_quiet()) {
-      upstream = endpoint->take_idle();
+      upstream = endpoint->take_idle(lane_number);
     }
     const bool reused = upstream.stream.is_open();
     if (reused) {
@@ -85,7 +87,13 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
     } else {
       auto failure = AnswerReason::ConnectFailed;
       upstream.stream = co_await connect(*endpoint, failure);
+      upstream.lane = lane_number;
       upstream.close_after = loop().now() + worker_.options.timeouts.upstream_lifetime;
+      if (upstream.stream.is_open() && lane != nullptr) {
+        const bool agreed = co_await start_upstream_tls(upstream.stream, *endpoint, backend->name(),
+                                                        *lane, failure);
+        if (!agreed) upstream.stream.close();
+      }
       if (cancelled()) co_return Next::Close;
       if (!upstream.stream.is_open()) {
         if (client_has_left()) {
@@ -98,7 +106,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
       }
     }
     const auto allowed = tries.allowed(request.method);
-    const auto outcome = co_await relay(upstream, endpoint, reused, allowed);
+    const auto outcome = co_await relay(upstream, endpoint, lane.get(), reused, allowed);
     if (outcome.kind == Outcome::Kind::Over) {
       // The request leaves the buffer, with what of its body was in it.
       begin_ += head_length_;
@@ -164,7 +172,8 @@ Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& f
 }
 
 Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upstream,
-                                                        const EndpointRef& endpoint, bool reused,
+                                                        const EndpointRef& endpoint,
+                                                        UpstreamLane* lane, bool reused,
                                                         const AllowedRetries& retries) {
   auto& backend = upstream.stream;
   Relay relay(*this, backend, reused, retries);
@@ -190,6 +199,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upst
   }
   stop_timer();
   if (relay.answered()) endpoint->health.succeeded();
+  // Tickets of TLS 1.3 have come with the response.
+  if (lane != nullptr && !reused && relay.outcome().kind == Outcome::Kind::Over) {
+    lane->keep_session(backend.ssl(), *endpoint);
+  }
   if (relay.tunnel()) {
     Tunnel::Pending pending;
     pending.to_client = relay.take_unsent();

@@ -8,6 +8,7 @@ namespace {
 
 bool replaced_by_proxy(FieldName id) {
   switch (id) {
+    case FieldName::SslClient:
     case FieldName::Proxy:  // httpoxy: CGI would read it as HTTP_PROXY
     case FieldName::XForwardedFor:
     case FieldName::XForwardedHost:
@@ -131,6 +132,11 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto end = std::to_chars(port, port + sizeof port, forwarded.port).ptr;
   add_line(text, "X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
   add_line(text, "X-Forwarded-Proto", forwarded.https ? "https" : "http");
+  if (const auto* identity = forwarded.identity) {
+    add_line(text, "ssl-client-verify", identity->verify);
+    if (!identity->subject.empty()) add_line(text, "ssl-client-subject-dn", identity->subject);
+    if (!identity->issuer.empty()) add_line(text, "ssl-client-issuer-dn", identity->issuer);
+  }
   text += "\r\n";
 
   // `text` does not move any more.
@@ -165,11 +171,13 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
     text += "Connection: keep-alive\r\n";
   }
   text += edit.set_cookie;
+  if (!edit.hsts.empty()) add_line(text, "Strict-Transport-Security", edit.hsts);
   text += "\r\n";
 
   if (plain_line) gather.add(head.start_line);
   gather.add(std::string_view(text).substr(0, first_lines));
   for (const auto& field : head.fields) {
+    if (!edit.hsts.empty() && field.id == FieldName::StrictTransportSecurity) continue;
     if (!needs_respacing(field) && goes_to_client(head, edit, field)) gather.add(field.line);
   }
   gather.add(std::string_view(text).substr(first_lines));

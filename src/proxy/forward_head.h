@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/client_identity.h"
 #include "proxy/http_head.h"
 
 /// The heads that go on: untouched slices of the head as received, and the few lines that a proxy
@@ -29,9 +30,10 @@ class Gather {
 
 /// What the backend learns about the client. Client-sent fields of these names are dropped.
 struct Forwarded {
-  std::string_view client_address;  ///< X-Forwarded-For, X-Real-IP
-  bool https = false;               ///< X-Forwarded-Proto
-  std::uint16_t port = 0;           ///< X-Forwarded-Port
+  std::string_view client_address;           ///< X-Forwarded-For, X-Real-IP
+  bool https = false;                        ///< X-Forwarded-Proto
+  std::uint16_t port = 0;                    ///< X-Forwarded-Port
+  const ClientIdentity* identity = nullptr;  ///< ssl-client-verify and its names; may be none
 };
 
 struct RequestEdit {
@@ -47,6 +49,7 @@ struct ResponseEdit {
   int client_version = 11;      ///< 10: the body goes on without its chunked coding
   bool keep_alive = true;       ///< of the client's connection, after this response
   bool upgrade = false;         ///< a 101 to a WebSocket handshake
+  std::string_view hsts;        ///< replaces Strict-Transport-Security, unless empty
   std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
 };
 

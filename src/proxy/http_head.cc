@@ -47,6 +47,8 @@ FieldName field_name(http::field field) {
       return FieldName::SecWebSocketProtocol;
     case http::field::sec_websocket_version:
       return FieldName::SecWebSocketVersion;
+    case http::field::strict_transport_security:
+      return FieldName::StrictTransportSecurity;
     case http::field::te:
       return FieldName::Te;
     case http::field::trailer:
@@ -60,8 +62,23 @@ FieldName field_name(http::field field) {
   }
 }
 
+/// "ssl-client-verify" and its like. With "_", too: many programs cannot tell the two apart.
+bool is_ssl_client_name(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"ssl-client-verify", "ssl-client-subject-dn",
+                                                "ssl-client-issuer-dn", "ssl-client-cert"};
+  const auto same = [](char have, char want) {
+    return have == want || (have == '_' && want == '-') || (have | 0x20) == want;
+  };
+  return std::ranges::any_of(kNames, [&](std::string_view want) {
+    return std::equal(name.begin(), name.end(), want.begin(), want.end(), same);
+  });
+}
+
 /// Names that Beast's list does not have.
 FieldName other_name(std::string_view name) {
+  if (name.size() >= 15 && (name[0] | 0x20) == 's') {
+    return is_ssl_client_name(name) ? FieldName::SslClient : FieldName::Other;
+  }
   if (name.size() < 5 || (name[0] | 0x20) != (name.size() == 5 ? 'p' : 'x')) {
     return FieldName::Other;
   }

@@ -27,6 +27,8 @@ enum class FieldName : std::uint8_t {
   SecWebSocketKey,
   SecWebSocketProtocol,
   SecWebSocketVersion,
+  SslClient,  ///< ssl-client-cert, -verify, -subject-dn, -issuer-dn, with "_" for "-" as well
+  StrictTransportSecurity,
   Te,
   Trailer,
   TransferEncoding,

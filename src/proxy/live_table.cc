@@ -60,20 +60,46 @@ const table::Route* search(const std::vector<table::Route>& routes, std::string_
   return nullptr;
 }
 
+std::string hsts_of(const table::Settings& settings) {
+  if (!settings.hsts) return {};
+  auto value = "max-age=" + std::to_string(settings.hsts->max_age_s);
+  if (settings.hsts->include_subdomains) value += "; includeSubDomains";
+  if (settings.hsts->preload) value += "; preload";
+  return value;
+}
+
 }  // namespace
 
 void LiveTable::adopt(const Delta& delta) {
   complete_ = true;
-  if (delta.settings) settings_ = *delta.settings;
+  if (delta.settings) {
+    settings_ = *delta.settings;
+    hsts_ = hsts_of(settings_);
+  }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {
     backends_[backend->name] = BackendRef(new Backend(backend, endpoints_));
   }
-  for (const auto& host : delta.hosts) hosts_[host->name] = HostRef(new LiveHost(host));
+  for (const auto& named : delta.trust_bundles) trust_[named.name] = named.trust;
+  for (const auto& host : delta.hosts) take_host(host);
   // What names goes before what is named.
-  for (const auto& name : delta.removed_hosts) hosts_.erase(name);
+  for (const auto& name : delta.removed_hosts) remove_host(name);
   for (const auto& name : delta.removed_backends) backends_.erase(name);
   for (const auto& name : delta.removed_certificates) certificates_.erase(name);
+  for (const auto& name : delta.removed_trust_bundles) trust_.erase(name);
+}
+
+void LiveTable::take_host(const std::shared_ptr<const table::Host>& host) {
+  remove_host(host->name);
+  if (!host->passthrough.empty()) ++passthrough_hosts_;
+  hosts_[host->name] = HostRef(new LiveHost(host));
+}
+
+void LiveTable::remove_host(const std::string& name) {
+  const auto found = hosts_.find(name);
+  if (found == hosts_.end()) return;
+  if (!found->second->policy().passthrough.empty()) --passthrough_hosts_;
+  hosts_.erase(found);
 }
 
 const LiveHost* LiveTable::find_host(std::string_view name) const {
@@ -120,6 +146,17 @@ const std::string& LiveTable::choose_backend(const table::Route& route,
 BackendRef LiveTable::find_backend(const std::string& name) const {
   const auto found = backends_.find(name);
   return found == backends_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const TrustStore> LiveTable::find_trust(const std::string& name) const {
+  const auto found = trust_.find(name);
+  return found == trust_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const ServerCertificate> LiveTable::find_certificate(
+    const std::string& name) const {
+  const auto found = certificates_.find(name);
+  return found == certificates_.end() ? nullptr : found->second;
 }
 
 }  // namespace weir::proxy

@@ -9,6 +9,7 @@
 #include "proxy/backend.h"
 #include "proxy/delta.h"
 #include "proxy/server_certificate.h"
+#include "proxy/trust_store.h"
 #include "table/table.h"
 
 namespace weir::proxy {
@@ -35,6 +36,8 @@ class LiveTable {
   /// False until the first update: nothing can be said about any request.
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
+  /// The value of Strict-Transport-Security for responses over TLS; empty: none.
+  const std::string& hsts() const { return hsts_; }
 
   /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
   /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
@@ -46,6 +49,13 @@ class LiveTable {
   static const std::string& choose_backend(const table::Route& route, std::uint64_t& random_state);
   /// nullptr if the table has no such backend.
   BackendRef find_backend(const std::string& name) const;
+
+  /// nullptr if the table has no such bundle.
+  std::shared_ptr<const TrustStore> find_trust(const std::string& name) const;
+  /// nullptr if the table has no such certificate.
+  std::shared_ptr<const ServerCertificate> find_certificate(const std::string& name) const;
+  /// True if some host's TLS connections go on undecrypted.
+  bool any_passthrough() const { return passthrough_hosts_ > 0; }
 
   /// The certificates for a TLS server name, preferred first; the default one if it is empty,
   /// unknown, or its host has none. `use` is called for each.
@@ -81,12 +91,18 @@ class LiveTable {
     return true;
   }
 
+  void take_host(const std::shared_ptr<const table::Host>& host);
+  void remove_host(const std::string& name);
+
   EndpointMap& endpoints_;
   bool complete_ = false;
   table::Settings settings_;
+  std::string hsts_;
+  std::size_t passthrough_hosts_ = 0;
   Map<HostRef> hosts_;
   Map<BackendRef> backends_;
   Map<std::shared_ptr<const ServerCertificate>> certificates_;
+  Map<std::shared_ptr<const TrustStore>> trust_;
   std::shared_ptr<const ServerCertificate> self_signed_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,11 @@ struct Limits {
   std::uint64_t body_bytes = 0;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
   std::uint64_t requests_per_upstream_connection = 10'000;
+  std::size_t handshakes = 512;  ///< TLS handshakes under way, per worker; others wait
 };
+
+/// What time it is for people: of session tickets and OCSP responses. Called on any thread.
+using WallClock = std::function<std::chrono::system_clock::time_point()>;
 
 /// What the data plane needs to start. Immutable afterwards.
 struct Options {
@@ -47,6 +52,7 @@ struct Options {
   unsigned threads = 1;
   Timeouts timeouts;
   Limits limits;
+  WallClock wall_clock = std::chrono::system_clock::now;
 };
 
 }  // namespace weir::proxy

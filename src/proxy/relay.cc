@@ -215,6 +215,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   ResponseEdit edit;
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
+  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
@@ -239,6 +240,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   }
   ResponseEdit edit;
   edit.upgrade = true;
+  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});

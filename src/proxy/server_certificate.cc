@@ -13,30 +13,16 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "proxy/ocsp_staple.h"
+#include "proxy/openssl_handles.h"
+
 namespace weir::proxy {
 
 namespace {
 
-struct BioDeleter {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using BioPtr = std::unique_ptr<BIO, BioDeleter>;
-
-BioPtr bio_of(const std::string& pem) {
-  return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
 /// A key with a passphrase is refused, not asked for on a terminal.
 int no_passphrase(char*, int, int, void*) {
   return -1;
-}
-
-/// OpenSSL's reason without its numbers. It never quotes the input.
-std::string openssl_reason() {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  std::string text = reason == nullptr ? "unknown reason" : reason;
-  ERR_clear_error();
-  return text;
 }
 
 }  // namespace
@@ -87,6 +73,9 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
   if (SSL_CTX_use_cert_and_key(probe.get(), parsed->leaf_, parsed->key_, parsed->chain_, 1) != 1) {
     return util::malformed(fmt::format("the certificate of {} cannot be used: {}", certificate.name,
                                        openssl_reason()));
+  }
+  if (!certificate.ocsp_der.empty()) {
+    parsed->staple_problem_ = attach_staple(parsed->leaf_, certificate.ocsp_der);
   }
   return std::shared_ptr<const ServerCertificate>(std::move(parsed));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <openssl/types.h>
 
@@ -32,6 +33,9 @@ class ServerCertificate {
   X509* leaf() const { return leaf_; }
   stack_st_X509* chain() const { return chain_; }  ///< without the leaf
   EVP_PKEY* key() const { return key_; }
+  /// Why the OCSP response that came along is not stapled: "is about another certificate". Empty:
+  /// it is, or there is none. That it has expired is seen when it is asked for.
+  const std::string& staple_problem() const { return staple_problem_; }
 
  private:
   ServerCertificate() = default;
@@ -39,6 +43,7 @@ class ServerCertificate {
   X509* leaf_ = nullptr;
   stack_st_X509* chain_ = nullptr;
   EVP_PKEY* key_ = nullptr;
+  std::string staple_problem_;
 };
 
 }  // namespace weir::proxy

@@ -146,6 +146,15 @@ bool Stream::is_quiet() const {
          (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+bool Stream::stays_idle() {
+  if (ssl_ == nullptr) return false;
+  char byte = 0;
+  std::size_t size = 0;
+  ERR_clear_error();
+  const int result = SSL_peek_ex(ssl_, &byte, 1, &size);
+  return result != 1 && tls_failure(result).status == Status::WouldBlock;
+}
+
 void Stream::shutdown_write() {
   if (ssl_ != nullptr) {
     ERR_clear_error();
@@ -158,6 +167,8 @@ void Stream::shutdown_write() {
 void Stream::close(bool reset) {
   if (io_ == nullptr) return;
   if (ssl_ != nullptr) {
+    // Else OpenSSL holds the session for broken, and would not resume it.
+    SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl_);
     ssl_ = nullptr;
   }

@@ -33,7 +33,7 @@ struct IoResult {
 class Stream {
  public:
   Stream() = default;
-  Stream(EventLoop& loop, IoHandle* io, SSL* ssl = nullptr) : loop_(&loop), io_(io), ssl_(ssl) {}
+  Stream(EventLoop& loop, IoHandle* io) : loop_(&loop), io_(io) {}
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&& other) noexcept;
   ~Stream() { close(); }
@@ -42,6 +42,8 @@ class Stream {
   bool is_tls() const { return ssl_ != nullptr; }
   IoHandle* io() const { return io_; }
   SSL* ssl() const { return ssl_; }
+  /// All bytes go through `ssl`, which is taken over, from now on. Its handshake is the caller's.
+  void start_tls(SSL* ssl) { ssl_ = ssl; }
   /// Who hears of its events from now on.
   void listen(IoListener& listener) { io_->listener = &listener; }
 
@@ -58,6 +60,9 @@ class Stream {
   bool peer_has_left() const;
   /// True if nothing has arrived that is not read yet, the peer's end included. Costs a syscall.
   bool is_quiet() const;
+  /// After an event while nobody reads: true if only TLS itself had something to say (a ticket, new
+  /// keys), and has been heard.
+  bool stays_idle();
   /// Sends the end of our side: close_notify and FIN.
   void shutdown_write();
   /// Closes; what is unsent is lost. With `reset` the peer gets RST instead of FIN.

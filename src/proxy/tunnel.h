@@ -10,7 +10,8 @@
 
 namespace weir::proxy {
 
-/// Two connections after a 101: bytes go through as they come, both ways, until a side ends.
+/// Two connections after a 101, or of TLS that is passed through: bytes go through as they come,
+/// both ways, until a side ends.
 ///
 /// No coroutine and no buffer of its own: bytes are read into the worker's scratch and sent on at
 /// once. Only what the receiving side does not take is copied and kept, and then the sending side

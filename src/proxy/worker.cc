@@ -1,7 +1,6 @@
 #include "proxy/worker.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -10,9 +9,9 @@
 
 namespace weir::proxy {
 
-Worker::Worker(const Options& options, const TicketKeys& ticket_keys,
+Worker::Worker(const Options& options, std::string ticket_seed,
                std::shared_ptr<const ServerCertificate> self_signed)
-    : state_(options), tls_(state_.table, ticket_keys) {
+    : state_(options, std::move(ticket_seed)) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 
@@ -40,21 +39,14 @@ void Worker::start(unsigned index) {
 void Worker::accept(int fd, std::string address, bool tls) {
   auto& counters = state_.counters;
   (tls ? counters.connections_accepted_https : counters.connections_accepted_http).add();
-  SSL* ssl = nullptr;
-  if (tls) {
-    ssl = tls_.new_connection(fd);
-    if (ssl == nullptr) {
-      counters.accept_errors.add();
-      ::close(fd);
-      return;
-    }
-  }
-  ClientConnection::open(state_, fd, ssl, std::move(address));
+  ClientConnection::open(state_, fd, tls, std::move(address));
 }
 
 void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> done) {
   state_.loop.post([this, delta = std::move(delta), done = std::move(done)] {
     state_.table.adopt(*delta);
+    state_.tls.adopt(*delta);
+    state_.upstream_tls.adopt(*delta);
     done();
   });
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "proxy/delta.h"
 #include "proxy/listener.h"
-#include "proxy/server_tls.h"
 #include "proxy/worker_state.h"
 
 namespace weir::proxy {
@@ -15,7 +15,7 @@ namespace weir::proxy {
 /// the control thread, but for `state`'s counters.
 class Worker {
  public:
-  Worker(const Options& options, const TicketKeys& ticket_keys,
+  Worker(const Options& options, std::string ticket_seed,
          std::shared_ptr<const ServerCertificate> self_signed);
   /// Cuts what is left and ends the thread.
   ~Worker();
@@ -35,7 +35,6 @@ class Worker {
   void accept(int fd, std::string address, bool tls);
 
   WorkerState state_;
-  ServerTls tls_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::thread thread_;
 };

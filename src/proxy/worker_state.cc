@@ -1,6 +1,7 @@
 #include "proxy/worker_state.h"
 
 #include <random>
+#include <utility>
 
 #include "proxy/exchange.h"
 
@@ -12,8 +13,10 @@ constexpr std::size_t kSpareExchanges = 64;
 
 }  // namespace
 
-WorkerState::WorkerState(const Options& with)
+WorkerState::WorkerState(const Options& with, std::string ticket_seed)
     : options(with),
+      tls(table, std::move(ticket_seed), with.wall_clock, counters),
+      handshakes(loop, with.limits.handshakes, counters),
       scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
       pool_limits{with.limits.pool_idle_per_endpoint, with.timeouts.upstream_idle,
                   with.limits.requests_per_upstream_connection},

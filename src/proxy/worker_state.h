@@ -10,8 +10,12 @@
 #include "proxy/counters.h"
 #include "proxy/endpoint.h"
 #include "proxy/event_loop.h"
+#include "proxy/handshake_gate.h"
 #include "proxy/live_table.h"
+#include "proxy/log_limiter.h"
 #include "proxy/options.h"
+#include "proxy/server_tls.h"
+#include "proxy/upstream_tls.h"
 
 namespace weir::proxy {
 
@@ -39,7 +43,8 @@ struct WorkerState {
   /// A read for a peer that does not keep up: what it leaves unsent is copied and kept.
   static constexpr std::size_t kCarefulRead = 32 * 1024;
 
-  explicit WorkerState(const Options& with);
+  /// `ticket_seed` is for session tickets until the table brings one.
+  WorkerState(const Options& with, std::string ticket_seed);
   ~WorkerState();
 
   const Options& options;
@@ -47,6 +52,10 @@ struct WorkerState {
   EventLoop loop;
   EndpointMap endpoints{loop};
   LiveTable table{endpoints};
+  ServerTls tls;
+  HandshakeGate handshakes;
+  UpstreamTls upstream_tls{table};
+  LogLimiter log_limiter;
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections
   PoolLimits pool_limits;

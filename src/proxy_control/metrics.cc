@@ -88,6 +88,35 @@ class Collector : public prometheus::Collectable {
     counter_family("weir_proxy_tls_handshakes_total", "TLS handshakes with clients.");
     series({{"result", "ok"}}, sum(&Counters::handshakes_ok));
     series({{"result", "failed"}}, sum(&Counters::handshakes_failed));
+    collect_tls();
+  }
+
+  void collect_tls() const {
+    counter("weir_proxy_tls_handshakes_resumed_total", "TLS handshakes that resumed a session.",
+            sum(&Counters::handshakes_resumed));
+    counter("weir_proxy_tls_unknown_names_total",
+            "TLS handshakes refused because no host has the name.",
+            sum(&Counters::handshakes_unknown_name));
+    gauge("weir_proxy_tls_handshakes_under_way", "TLS handshakes with clients under way.",
+          sum(&Counters::handshakes_under_way));
+    gauge("weir_proxy_tls_handshakes_waiting",
+          "Connections whose TLS handshake waits for one that is under way to end.",
+          sum(&Counters::handshakes_waiting));
+    counter("weir_proxy_tls_handshakes_delayed_total", "TLS handshakes that had to wait so.",
+            sum(&Counters::handshakes_delayed));
+    counter_family("weir_proxy_tls_staples_total", "OCSP responses that clients asked for.");
+    series({{"result", "sent"}}, sum(&Counters::staples_sent));
+    series({{"result", "expired"}}, sum(&Counters::staples_expired));
+    counter_family("weir_proxy_upstream_tls_handshakes_total", "TLS handshakes with endpoints.");
+    series({{"result", "ok"}}, sum(&Counters::upstream_handshakes_ok));
+    series({{"result", "failed"}}, sum(&Counters::upstream_handshakes_failed));
+    counter("weir_proxy_upstream_tls_handshakes_resumed_total",
+            "TLS handshakes with endpoints that resumed a session.",
+            sum(&Counters::upstream_handshakes_resumed));
+    counter_family("weir_proxy_tls_passthrough_total",
+                   "TLS connections for hosts that are passed through undecrypted.");
+    series({{"result", "ok"}}, sum(&Counters::passthrough_opened));
+    series({{"result", "failed"}}, sum(&Counters::passthrough_failures));
   }
 
   void collect_requests() const {
@@ -128,10 +157,10 @@ class Collector : public prometheus::Collectable {
   }
 
   void collect_tunnels() const {
-    counter("weir_proxy_tunnels_opened_total", "WebSocket tunnels opened.",
-            sum(&Counters::tunnels_opened));
-    gauge("weir_proxy_tunnels_open", "WebSocket tunnels open.", sum(&Counters::tunnels_open));
-    counter_family("weir_proxy_tunnels_ended_total", "WebSocket tunnels ended, by reason.");
+    counter("weir_proxy_tunnels_opened_total",
+            "Tunnels opened: WebSockets, and TLS passed through.", sum(&Counters::tunnels_opened));
+    gauge("weir_proxy_tunnels_open", "Tunnels open.", sum(&Counters::tunnels_open));
+    counter_family("weir_proxy_tunnels_ended_total", "Tunnels ended, by reason.");
     for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::TunnelEnd::Count); ++i) {
       series({{"reason", proxy::tunnel_end_name(static_cast<proxy::TunnelEnd>(i))}},
              sum([i](const Counters& counters) -> const proxy::Cell& {

@@ -4,6 +4,11 @@
 #include <set>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "proxy/server_tls.h"
+#include "util/log.h"
+
 namespace weir::proxy_control {
 
 namespace {
@@ -17,12 +22,19 @@ struct AddTo {
   proxy::Delta& delta;
 
   std::optional<std::string> operator()(table::Settings&& settings) const {
+    if (const auto checked = proxy::check_tls_settings(settings.tls); !checked) {
+      return checked.error().detail;
+    }
     delta.settings = std::move(settings);
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::Certificate&& certificate) const {
     auto parsed = proxy::ServerCertificate::parse(certificate);
     if (!parsed) return parsed.error().detail;
+    if (const auto& problem = (*parsed)->staple_problem(); !problem.empty()) {
+      util::log::warning("the OCSP response of {} {}; it is not stapled", certificate.name,
+                         problem);
+    }
     delta.certificates.push_back({std::move(certificate.name), *std::move(parsed)});
     return std::nullopt;
   }
@@ -31,11 +43,23 @@ struct AddTo {
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::Host&& host) const {
+    if (const auto checked = proxy::check_ciphers(host.ciphers); !checked) {
+      return "ciphers: " + checked.error().detail;
+    }
+    for (std::size_t i = 0; i < host.routes.size(); ++i) {
+      const auto& tls = host.routes[i].upstream_tls;
+      if (!tls) continue;
+      if (const auto checked = proxy::check_ciphers(tls->ciphers); !checked) {
+        return fmt::format("routes[{}].upstream_tls.ciphers: {}", i, checked.error().detail);
+      }
+    }
     delta.hosts.push_back(std::make_shared<const table::Host>(std::move(host)));
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::TrustBundle&& bundle) const {
-    delta.trust_bundles.push_back(std::make_shared<const table::TrustBundle>(std::move(bundle)));
+    auto parsed = proxy::TrustStore::parse(bundle);
+    if (!parsed) return parsed.error().detail;
+    delta.trust_bundles.push_back({std::move(bundle.name), *std::move(parsed)});
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::TicketSeed&& seed) const {

@@ -67,6 +67,8 @@ class ProxyTest : public testing::Test {
   test::Socket connect_tls(const std::string& name = "") const {
     return test::Socket::connect_tls(https_port_, name);
   }
+  /// To the TLS port, without TLS.
+  test::Socket connect_to_https() const { return test::Socket::connect(https_port_); }
   /// One request on a connection of its own.
   test::Response get(const std::string& path = "/", const std::string& host = "a.example") const {
     auto socket = connect();

@@ -40,6 +40,10 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
   for (const char* line :
        {"weir_proxy_connections_accepted_total{listener=\"https\"} 0",
         "weir_proxy_tls_handshakes_total{result=\"failed\"} 0",
+        "weir_proxy_tls_handshakes_waiting 0", "weir_proxy_tls_staples_total{result=\"expired\"} 0",
+        "weir_proxy_upstream_tls_handshakes_total{result=\"failed\"} 0",
+        "weir_proxy_tls_passthrough_total{result=\"ok\"} 0",
+        "weir_proxy_local_answers_total{reason=\"misdirected_request\"} 0",
         "weir_proxy_requests_total{code=\"503\"} 0",
         "weir_proxy_local_answers_total{reason=\"no_route\"} 0",
         "weir_proxy_tunnels_ended_total{reason=\"idle_timeout\"} 0",

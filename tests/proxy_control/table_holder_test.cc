@@ -108,6 +108,43 @@ TEST(TableHolder, ACertificateThatDoesNotFitItsKeyIsRefusedAndTheFormerStays) {
   EXPECT_EQ(holder.held().at(good.key), good.hash);
 }
 
+TEST(TableHolder, WhatOpenSslDoesNotTakeIsRefusedWithTheFieldAndItsReason) {
+  TableHolder holder;
+  table::Settings ciphers;
+  ciphers.tls.ciphers = "NO-SUCH-CIPHER";
+  auto host = make_host("a.example");
+  host.ciphers = "NO-SUCH-EITHER";
+  auto upstream = make_host("b.example");
+  upstream.routes[0].upstream_tls.emplace().ciphers = "NONE-OF-THESE";
+  const auto change =
+      holder.apply(with({encode(ciphers), encode(host), encode(upstream),
+                         encode(table::TrustBundle{"a/ca", "no certificate", ""})}));
+
+  ASSERT_EQ(change.refusals.size(), 4U);
+  EXPECT_EQ(change.refusals[0].reason,
+            "tls.ciphers: OpenSSL does not take the ciphers: no cipher match");
+  EXPECT_THAT(change.refusals[1].reason, HasSubstr("ciphers: OpenSSL does not take the ciphers: "));
+  EXPECT_EQ(change.refusals[2].reason,
+            "routes[0].upstream_tls.ciphers: OpenSSL does not take the ciphers: no cipher match");
+  EXPECT_EQ(change.refusals[3].reason, "ca_pem of a/ca has no PEM certificate");
+  EXPECT_FALSE(change.changed);
+
+  table::Settings groups;
+  groups.tls.groups = "X25519:P-999";
+  const auto second = holder.apply(with({encode(groups)}));
+  ASSERT_EQ(second.refusals.size(), 1U);
+  EXPECT_THAT(second.refusals[0].reason, HasSubstr("tls.groups: OpenSSL does not take the groups"));
+}
+
+TEST(TableHolder, ATrustBundleIsParsedOnce) {
+  TableHolder holder;
+  const auto change =
+      holder.apply(with({encode(table::TrustBundle{"a/ca", make_certificate("x").chain_pem, ""})}));
+  ASSERT_EQ(change.delta->trust_bundles.size(), 1U);
+  EXPECT_EQ(change.delta->trust_bundles[0].name, "a/ca");
+  EXPECT_NE(change.delta->trust_bundles[0].trust->store(), nullptr);
+}
+
 TEST(TableHolder, WhatCannotBeReadOrHasAnotherNameIsRefused) {
   TableHolder holder;
   auto odd = encode(make_host("UPPER.example"));

@@ -174,7 +174,11 @@ void Socket::shutdown_write() {
 }
 
 void Socket::close() {
-  if (ssl_ != nullptr) SSL_free(std::exchange(ssl_, nullptr));
+  if (ssl_ != nullptr) {
+    // Without it, the session could not be resumed.
+    SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(std::exchange(ssl_, nullptr));
+  }
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 

@@ -27,6 +27,10 @@ class Socket {
   /// No verification; `server_name` is the SNI, none if empty.
   static Socket connect_tls(std::uint16_t port, const std::string& server_name);
 
+  /// All bytes go through `ssl`, which is taken over, from now on.
+  void start_tls(ssl_st* ssl) { ssl_ = ssl; }
+
+  ssl_st* ssl() const { return ssl_; }
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   /// False when the peer is gone.

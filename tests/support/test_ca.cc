@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
@@ -40,11 +41,22 @@ std::string pem_of(EVP_PKEY* key) {
   return text_of(out.get());
 }
 
+Certificate certificate_of(const PemPair& pair) {
+  const Bio bio(BIO_new_mem_buf(pair.certificate.data(), -1), BIO_free);
+  return Certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
+}
+
+Key key_of(const PemPair& pair) {
+  const Bio bio(BIO_new_mem_buf(pair.key.data(), -1), BIO_free);
+  return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+}
+
 struct Subject {
   std::string name;
   std::string organization;  ///< may be empty
   std::string alternative_names;
   bool is_client = false;
+  bool rsa = false;
 };
 
 void add_name(X509* certificate, const char* field, const std::string& value) {
@@ -56,16 +68,14 @@ void add_name(X509* certificate, const char* field, const std::string& value) {
 
 /// Signed by `issuer`, or by itself if that is nullptr.
 PemPair make(const Subject& subject, const PemPair* issuer) {
-  const Key key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  const Key key(subject.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free);
   Certificate certificate(X509_new(), X509_free);
   must(key != nullptr && certificate != nullptr);
   Certificate issuer_certificate(nullptr, X509_free);
   Key issuer_key(nullptr, EVP_PKEY_free);
   if (issuer != nullptr) {
-    const Bio certificate_bio(BIO_new_mem_buf(issuer->certificate.data(), -1), BIO_free);
-    issuer_certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, nullptr, nullptr));
-    const Bio key_bio(BIO_new_mem_buf(issuer->key.data(), -1), BIO_free);
-    issuer_key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+    issuer_certificate = certificate_of(*issuer);
+    issuer_key = key_of(*issuer);
   }
   X509* const by = issuer == nullptr ? certificate.get() : issuer_certificate.get();
 
@@ -103,6 +113,58 @@ PemPair TestCa::issue(const std::string& names) const {
 
 PemPair TestCa::issue_client(const std::string& name, const std::string& organization) const {
   return make({name, organization, "", true}, &pair_);
+}
+
+PemPair TestCa::issue_rsa(const std::string& names) const {
+  return make({"test", "", names, false, true}, &pair_);
+}
+
+std::string TestCa::revoke(const std::vector<PemPair>& revoked) const {
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list(X509_CRL_new(), X509_CRL_free);
+  const auto authority = certificate_of(pair_);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
+  X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(authority.get()));
+  X509_gmtime_adj(time.get(), -3600);
+  X509_CRL_set1_lastUpdate(list.get(), time.get());
+  for (const auto& pair : revoked) {
+    auto* entry = X509_REVOKED_new();
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate_of(pair).get()));
+    X509_REVOKED_set_revocationDate(entry, time.get());
+    X509_CRL_add0_revoked(list.get(), entry);
+  }
+  X509_gmtime_adj(time.get(), 86400);
+  X509_CRL_set1_nextUpdate(list.get(), time.get());
+  must(X509_CRL_sign(list.get(), key_of(pair_).get(), EVP_sha256()) > 0);
+  const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+  must(PEM_write_bio_X509_CRL(out.get(), list.get()) == 1);
+  return text_of(out.get());
+}
+
+std::string TestCa::ocsp_response(const PemPair& pair, long valid_s, bool good) const {
+  const auto authority = certificate_of(pair_);
+  const auto leaf = certificate_of(pair);
+  const std::unique_ptr<OCSP_BASICRESP, decltype(&OCSP_BASICRESP_free)> basic(OCSP_BASICRESP_new(),
+                                                                              OCSP_BASICRESP_free);
+  const std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)> id(
+      OCSP_cert_to_id(EVP_sha1(), leaf.get(), authority.get()), OCSP_CERTID_free);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> from(X509_gmtime_adj(nullptr, -3600),
+                                                                   ASN1_TIME_free);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> until(
+      X509_gmtime_adj(nullptr, valid_s), ASN1_TIME_free);
+  must(OCSP_basic_add1_status(basic.get(), id.get(),
+                              good ? V_OCSP_CERTSTATUS_GOOD : V_OCSP_CERTSTATUS_REVOKED, 0,
+                              from.get(), from.get(), until.get()) != nullptr);
+  must(OCSP_basic_sign(basic.get(), authority.get(), key_of(pair_).get(), EVP_sha256(), nullptr,
+                       0) == 1);
+  const std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> response(
+      OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()), OCSP_RESPONSE_free);
+  unsigned char* der = nullptr;
+  const int size = i2d_OCSP_RESPONSE(response.get(), &der);
+  must(size > 0);
+  std::string bytes(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return bytes;
 }
 
 SigningKey make_signing_key() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace weir::test {
 
@@ -17,8 +18,15 @@ class TestCa {
   const std::string& certificate() const { return pair_.certificate; }
   /// `names` as OpenSSL writes subject alternative names: "IP:127.0.0.1,DNS:kubernetes".
   PemPair issue(const std::string& names) const;
+  /// As `issue`, with an RSA key (2048 bits).
+  PemPair issue_rsa(const std::string& names) const;
   /// For a client that shows who it is: its certificate's common name and organisation.
   PemPair issue_client(const std::string& name, const std::string& organization) const;
+
+  /// A revocation list that names these certificates, as PEM.
+  std::string revoke(const std::vector<PemPair>& revoked) const;
+  /// An OCSP response about `pair` from an hour ago until `valid_s` seconds from now, as DER.
+  std::string ocsp_response(const PemPair& pair, long valid_s, bool good = true) const;
 
  private:
   PemPair pair_;
