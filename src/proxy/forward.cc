@@ -43,6 +43,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
   forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
+  edit.keep_underscores = settings.underscores_in_headers;
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.
