@@ -73,6 +73,7 @@ struct alignas(64) Counters {
   Cell upstream_connect_failures;
   Cell upstream_reuses;
   Cell upstream_retries;
+  Cell endpoint_ejections;
   Cell tunnels_opened;
   Cell tunnels_open;  // gauge
   std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> tunnels_ended;

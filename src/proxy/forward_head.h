@@ -44,9 +44,10 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
                     std::string& text, Gather& gather);
 
 struct ResponseEdit {
-  int client_version = 11;  ///< 10: the body goes on without its chunked coding
-  bool keep_alive = true;   ///< of the client's connection, after this response
-  bool upgrade = false;     ///< a 101 to a WebSocket handshake
+  int client_version = 11;      ///< 10: the body goes on without its chunked coding
+  bool keep_alive = true;       ///< of the client's connection, after this response
+  bool upgrade = false;         ///< a 101 to a WebSocket handshake
+  std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

@@ -69,14 +69,14 @@ void LiveTable::adopt(const Delta& delta) {
   for (const auto& backend : delta.backends) {
     backends_[backend->name] = BackendRef(new Backend(backend, endpoints_));
   }
-  for (const auto& host : delta.hosts) hosts_[host->name] = host;
+  for (const auto& host : delta.hosts) hosts_[host->name] = HostRef(new LiveHost(host));
   // What names goes before what is named.
   for (const auto& name : delta.removed_hosts) hosts_.erase(name);
   for (const auto& name : delta.removed_backends) backends_.erase(name);
   for (const auto& name : delta.removed_certificates) certificates_.erase(name);
 }
 
-const table::Host* LiveTable::find_host(std::string_view name) const {
+const LiveHost* LiveTable::find_host(std::string_view name) const {
   if (const auto exact = hosts_.find(name); exact != hosts_.end()) return exact->second.get();
   if (const auto dot = name.find('.'); dot != std::string_view::npos && dot > 0) {
     // "*" + ".example" without an allocation a request: names are short.

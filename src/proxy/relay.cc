@@ -10,13 +10,26 @@ constexpr std::uint8_t kCarefulReads = 16;
 
 }  // namespace
 
-ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bool reused)
+ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bool reused,
+                               const AllowedRetries& retries)
     : connection_(connection),
       worker_(connection.worker_),
       exchange_(*connection.exchange_),
       client_(connection.stream_),
       backend_(backend),
-      reused_(reused) {}
+      reused_(reused),
+      retries_(retries) {}
+
+bool ClientConnection::Relay::may_repeat() const {
+  return phase_ == Phase::Head && !informed_ && !body_read_ &&
+         (retries_.repeat_sent || !head_sent_);
+}
+
+void ClientConnection::Relay::fail(AnswerReason reason) {
+  if (!to_client_.empty()) return abort();  // it waits for the rest of an interim response
+  const bool again = may_repeat() && retries_.allow(reason);
+  finish({again ? Outcome::Kind::Retry : Outcome::Kind::Failed, Next::Close, reason});
+}
 
 bool ClientConnection::Relay::step() {
   bool moved = false;
@@ -117,7 +130,7 @@ bool ClientConnection::Relay::receive_response() {
     case IoResult::Status::Ok:
       break;
   }
-  answered_ = true;
+  heard_ = true;
   take_response(scratch.first(result.bytes));
   if (client_failed_) client_left();
   if (!over_ && to_client_.empty()) settle();
@@ -176,8 +189,13 @@ std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
       ResponseEdit edit;
       gather_response(head, edit, exchange_.response_text, exchange_.to_client);
       emit(exchange_.to_client);
+      informed_ = true;
     }
     return used;
+  }
+  if (may_repeat() && retries_.allow_status(head.status)) {
+    finish({Outcome::Kind::Retry, Next::Close, AnswerReason::BadResponse});
+    return 0;
   }
   respond_with(bytes.subspan(used), used);
   return used;
@@ -197,6 +215,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   ResponseEdit edit;
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
+  edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
   phase_ = Phase::Body;
@@ -220,6 +239,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   }
   ResponseEdit edit;
   edit.upgrade = true;
+  edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
   emit(exchange_.to_client);
@@ -246,8 +266,8 @@ void ClientConnection::Relay::take_body(std::span<char> bytes) {
 void ClientConnection::Relay::backend_ended(bool failed) {
   if (phase_ == Phase::Head) {
     const bool replayable = is_idempotent(exchange_.request.method) || !head_sent_;
-    if (reused_ && !answered_ && !body_read_ && replayable) {
-      finish({Outcome::Kind::TryAgain, Next::Close, {}});
+    if (reused_ && !heard_ && !body_read_ && replayable) {
+      finish({Outcome::Kind::Stale, Next::Close, {}});
     } else {
       fail(AnswerReason::UpstreamReset);
     }

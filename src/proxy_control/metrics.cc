@@ -120,8 +120,11 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_upstream_reuses_total", "Requests sent over a pooled connection.",
             sum(&Counters::upstream_reuses));
     counter("weir_proxy_upstream_retries_total",
-            "Requests sent again because a pooled connection was stale.",
+            "Requests sent again: a pooled connection was stale, or an endpoint failed.",
             sum(&Counters::upstream_retries));
+    counter("weir_proxy_endpoint_ejections_total",
+            "Times that a worker left an endpoint out for a while, after failures in a row.",
+            sum(&Counters::endpoint_ejections));
   }
 
   void collect_tunnels() const {

@@ -24,6 +24,10 @@ constexpr std::size_t kMaxRoutes = 20'000;
 constexpr std::size_t kMaxCertificatesOfHost = 64;
 constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
+constexpr std::size_t kMaxTextParts = 32;
+constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
+constexpr std::uint32_t kMaxTries = 16;
+constexpr std::size_t kMaxStatuses = 64;
 constexpr std::uint32_t kMaxVerifyDepth = 32;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
@@ -33,6 +37,11 @@ constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
 constexpr const char* kStates[] = {"ready", "draining"};
+constexpr const char* kSources[] = {"literal", "client_address", "host",    "request_uri",
+                                    "header",  "cookie",         "argument"};
+constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
+constexpr const char* kStickyModes[] = {"balanced", "persistent"};
+constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
 constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
 
@@ -78,6 +87,61 @@ Json write(const DnsName& dns) {
   put(map, "name", dns.name, usual.name);
   put(map, "port", dns.port, usual.port);
   put(map, "allow_loopback", dns.allow_loopback, usual.allow_loopback);
+  return map;
+}
+
+Json write(const TextPart& part) {
+  static const TextPart usual;
+  Json map = Json::object();
+  put_choice(map, "source", part.source, usual.source, kSources);
+  put(map, "text", part.text, usual.text);
+  return map;
+}
+
+Json write(const Balancing& balancing) {
+  static const Balancing usual;
+  Json map = Json::object();
+  put_choice(map, "algorithm", balancing.algorithm, usual.algorithm, kAlgorithms);
+  put_list(map, "hash_key", balancing.hash_key, [](const auto& item) { return write(item); });
+  put(map, "slow_start_ms", balancing.slow_start_ms, usual.slow_start_ms);
+  return map;
+}
+
+Json write(const StickyCookie& cookie) {
+  static const StickyCookie usual;
+  Json map = Json::object();
+  put_choice(map, "mode", cookie.mode, usual.mode, kStickyModes);
+  put(map, "name", cookie.name, usual.name);
+  put(map, "salt", cookie.salt, usual.salt);
+  put(map, "path", cookie.path, usual.path);
+  put(map, "domain", cookie.domain, usual.domain);
+  put_choice(map, "same_site", cookie.same_site, usual.same_site, kSameSites);
+  put(map, "always_secure", cookie.always_secure, usual.always_secure);
+  if (cookie.expires_s) map["expires_s"] = *cookie.expires_s;
+  if (cookie.max_age_s) map["max_age_s"] = *cookie.max_age_s;
+  put(map, "change_on_failure", cookie.change_on_failure, usual.change_on_failure);
+  return map;
+}
+
+Json write(const PassiveHealth& health) {
+  static const PassiveHealth usual;
+  Json map = Json::object();
+  put(map, "failures", health.failures, usual.failures);
+  put(map, "first_ms", health.first_ms, usual.first_ms);
+  put(map, "most_ms", health.most_ms, usual.most_ms);
+  return map;
+}
+
+Json write(const Retries& retries) {
+  static const Retries usual;
+  Json map = Json::object();
+  put(map, "tries", retries.tries, usual.tries);
+  put(map, "window_ms", retries.window_ms, usual.window_ms);
+  put(map, "on_error", retries.on_error, usual.on_error);
+  put(map, "on_timeout", retries.on_timeout, usual.on_timeout);
+  put(map, "on_invalid_response", retries.on_invalid_response, usual.on_invalid_response);
+  put(map, "non_idempotent", retries.non_idempotent, usual.non_idempotent);
+  put_list(map, "on_status", retries.on_status, [](auto status) { return Json(status); });
   return map;
 }
 
@@ -148,6 +212,8 @@ Json write(const Route& route) {
   put(map, "https_only", route.https_only, usual.https_only);
   put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
   if (route.upstream_tls) map["upstream_tls"] = write(*route.upstream_tls);
+  if (route.retries != usual.retries) map["retries"] = write(route.retries);
+  put(map, "sticky", route.sticky, usual.sticky);
   return map;
 }
 
@@ -181,6 +247,11 @@ struct WriteResource {
     put(map, "name", backend.name, usual.name);
     put_list(map, "endpoints", backend.endpoints, [](const auto& item) { return write(item); });
     if (backend.dns) map["dns"] = write(*backend.dns);
+    if (backend.balancing != usual.balancing) map["balancing"] = write(backend.balancing);
+    if (backend.sticky_cookie) map["sticky_cookie"] = write(*backend.sticky_cookie);
+    if (backend.passive_health != usual.passive_health) {
+      map["passive_health"] = write(backend.passive_health);
+    }
     return map;
   }
 
@@ -287,6 +358,86 @@ DnsName read_dns(Reader map) {
   return dns;
 }
 
+void read_optional_seconds(Reader& map, const char* key, std::optional<std::uint32_t>& out) {
+  if (map.find(key) == nullptr) return;
+  map.number(key, out.emplace(), 0, std::numeric_limits<std::uint32_t>::max());
+}
+
+TextPart read_text_part(Reader map) {
+  TextPart part;
+  map.choice("source", part.source, kSources);
+  read_name(map, "text", part.text);
+  using Source = TextPart::Source;
+  const bool named = part.source == Source::Header || part.source == Source::Cookie ||
+                     part.source == Source::Argument;
+  if (named && part.text.empty()) map.fail("text", "is empty");
+  return part;
+}
+
+Balancing read_balancing(Reader map, std::optional<util::Error>& error) {
+  Balancing balancing;
+  map.choice("algorithm", balancing.algorithm, kAlgorithms);
+  map.list("hash_key", kMaxTextParts, [&](const Json& item, std::string path) {
+    balancing.hash_key.push_back(read_text_part(Reader(item, std::move(path), error)));
+  });
+  if ((balancing.algorithm == Balancing::Algorithm::Hash) == balancing.hash_key.empty()) {
+    map.fail("hash_key", "and the algorithm \"hash\" need each other");
+  }
+  map.number("slow_start_ms", balancing.slow_start_ms, 0, kMaxMilliseconds);
+  return balancing;
+}
+
+/// RFC 6265 §4.1.1: a token; what ends an attribute must not be in a path or domain.
+void read_cookie_text(Reader& map, const char* key, std::string& out, std::string_view refused) {
+  read_name(map, key, out);
+  if (out.find_first_of(refused) != std::string::npos) map.fail(key, "has a byte that cannot be");
+}
+
+StickyCookie read_sticky_cookie(Reader map) {
+  StickyCookie cookie;
+  map.choice("mode", cookie.mode, kStickyModes);
+  read_cookie_text(map, "name", cookie.name, "()<>@,;:\\\"/[]?={} \t");
+  if (cookie.name.empty()) map.fail("name", "is empty");
+  read_name(map, "salt", cookie.salt);
+  read_cookie_text(map, "path", cookie.path, ";");
+  read_cookie_text(map, "domain", cookie.domain, "; ,");
+  map.choice("same_site", cookie.same_site, kSameSites);
+  map.flag("always_secure", cookie.always_secure);
+  read_optional_seconds(map, "expires_s", cookie.expires_s);
+  read_optional_seconds(map, "max_age_s", cookie.max_age_s);
+  map.flag("change_on_failure", cookie.change_on_failure);
+  return cookie;
+}
+
+PassiveHealth read_passive_health(Reader map) {
+  PassiveHealth health;
+  map.number("failures", health.failures, 0, 1'000'000);
+  map.number("first_ms", health.first_ms, 1, kMaxMilliseconds);
+  map.number("most_ms", health.most_ms, 1, kMaxMilliseconds);
+  return health;
+}
+
+Retries read_retries(Reader map) {
+  Retries retries;
+  map.number("tries", retries.tries, 1, kMaxTries);
+  map.number("window_ms", retries.window_ms, 0, kMaxMilliseconds);
+  map.flag("on_error", retries.on_error);
+  map.flag("on_timeout", retries.on_timeout);
+  map.flag("on_invalid_response", retries.on_invalid_response);
+  map.flag("non_idempotent", retries.non_idempotent);
+  map.list("on_status", kMaxStatuses, [&](const Json& item, const std::string& path) {
+    const bool fits = item.is_number_unsigned() && item.get<std::uint64_t>() >= 300 &&
+                      item.get<std::uint64_t>() <= 599;
+    const auto status = fits ? item.get<std::uint16_t>() : std::uint16_t{0};
+    if (!fits || (!retries.on_status.empty() && retries.on_status.back() >= status)) {
+      return map.fail("on_status",
+                      "has something at " + path + " that is no status, or not sorted");
+    }
+    retries.on_status.push_back(status);
+  });
+  return retries;
+}
+
 WeightedBackend read_weighted(Reader map) {
   WeightedBackend backend;
   read_required_name(map, "backend", backend.backend);
@@ -363,6 +514,10 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
   if (const Json* tls = map.find("upstream_tls")) {
     route.upstream_tls = read_upstream_tls(Reader(*tls, map.at("upstream_tls"), error));
   }
+  if (const Json* retries = map.find("retries")) {
+    route.retries = read_retries(Reader(*retries, map.at("retries"), error));
+  }
+  map.flag("sticky", route.sticky);
   return route;
 }
 
@@ -416,6 +571,15 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   if (const Json* dns = map.find("dns")) {
     backend.dns = read_dns(Reader(*dns, "dns", error));
     if (!backend.endpoints.empty()) map.fail("endpoints", "stand beside a DNS name");
+  }
+  if (const Json* balancing = map.find("balancing")) {
+    backend.balancing = read_balancing(Reader(*balancing, "balancing", error), error);
+  }
+  if (const Json* cookie = map.find("sticky_cookie")) {
+    backend.sticky_cookie = read_sticky_cookie(Reader(*cookie, "sticky_cookie", error));
+  }
+  if (const Json* health = map.find("passive_health")) {
+    backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
   }
   return backend;
 }

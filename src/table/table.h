@@ -42,11 +42,79 @@ struct DnsName {
   bool operator==(const DnsName&) const = default;
 };
 
+/// A piece of a text that is put together from a request.
+struct TextPart {
+  enum class Source : std::uint8_t {
+    Literal,
+    ClientAddress,
+    Host,        ///< without port, lower case
+    RequestUri,  ///< path and query as received
+    Header,      ///< all values, joined with ", "
+    Cookie,
+    Argument,  ///< of the query, as received
+  };
+  Source source = Source::Literal;
+  std::string text;  ///< the literal, or the name of the header, cookie or argument
+
+  bool operator==(const TextPart&) const = default;
+};
+
+/// Which endpoint takes a request.
+struct Balancing {
+  enum class Algorithm : std::uint8_t {
+    TwoChoices,        ///< the less loaded of two drawn at random
+    RoundRobin,        ///< each worker for itself, from a random place
+    LeastConnections,  ///< the least loaded of all
+    Hash,              ///< the same endpoint for the same `hash_key`, while it is not overloaded
+  };
+  Algorithm algorithm = Algorithm::TwoChoices;
+  std::vector<TextPart> hash_key;
+  std::uint32_t slow_start_ms = 0;  ///< so long a new endpoint's share grows up to its full one
+
+  bool operator==(const Balancing&) const = default;
+};
+
+/// A cookie that keeps a client at its endpoint. Its value is that of ingress-nginx:
+/// "key|tag".
+struct StickyCookie {
+  enum class Mode : std::uint8_t {
+    Balanced,    ///< the key is random; endpoints share the keys out, so some move when they change
+    Persistent,  ///< the key names the endpoint; the client moves only when that is gone
+  };
+  enum class SameSite : std::uint8_t { Unset, None, Lax, Strict };
+
+  Mode mode = Mode::Balanced;
+  std::string name = "INGRESSCOOKIE";
+  std::string salt;    ///< of the digests in the value: the upstream's name in ingress-nginx
+  std::string path;    ///< empty: the route's
+  std::string domain;  ///< empty: no such attribute
+  SameSite same_site = SameSite::Unset;
+  bool always_secure = false;  ///< false: Secure over TLS only
+  std::optional<std::uint32_t> expires_s;
+  std::optional<std::uint32_t> max_age_s;
+  bool change_on_failure = false;  ///< a failed try moves the client; else it stays
+
+  bool operator==(const StickyCookie&) const = default;
+};
+
+/// When an endpoint gets no requests because connections to it fail. What an application answers
+/// says nothing about health.
+struct PassiveHealth {
+  std::uint32_t failures = 5;      ///< one after the other; 0: never
+  std::uint32_t first_ms = 1'000;  ///< out for so long, then one more failure doubles it
+  std::uint32_t most_ms = 10'000;  ///< up to this
+
+  bool operator==(const PassiveHealth&) const = default;
+};
+
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
   std::string name;                 ///< "namespace/service:port"
   std::vector<Endpoint> endpoints;  ///< sorted by id, no duplicates
   std::optional<DnsName> dns;       ///< set: `endpoints` is empty and comes from DNS
+  Balancing balancing = {};
+  std::optional<StickyCookie> sticky_cookie = {};
+  PassiveHealth passive_health = {};
 
   bool operator==(const Backend&) const = default;
 };
@@ -120,6 +188,22 @@ struct UpstreamTls {
   bool operator==(const UpstreamTls&) const = default;
 };
 
+/// When a request that failed is tried again at another endpoint. Never after a byte of the
+/// response went to the client, nor when the body is not in memory any more. A connection that
+/// could not be made is always tried again, up to `tries`.
+struct Retries {
+  std::uint32_t tries = 3;      ///< in all, the first one included
+  std::uint32_t window_ms = 0;  ///< a further one begins within so long; 0: no limit
+  bool on_error = true;         ///< reset or closed before a whole response head
+  bool on_timeout = true;
+  bool on_invalid_response = false;
+  bool non_idempotent =
+      false;  ///< also what has been sent and must not be repeated (RFC 9110 §9.2.2)
+  std::vector<std::uint16_t> on_status;  ///< ascending; the last try's answer is passed on
+
+  bool operator==(const Retries&) const = default;
+};
+
 /// Path → what happens.
 struct Route {
   PathMatch match;
@@ -127,6 +211,8 @@ struct Route {
   bool https_only = false;                ///< plain requests get 308 to the same URL over https
   std::vector<WeightedBackend> backends;  ///< empty: 404 is the answer
   std::optional<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
+  Retries retries = {};
+  bool sticky = false;  ///< clients get the cookie of the backend
 
   bool operator==(const Route&) const = default;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <random>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -31,7 +30,7 @@ class LiveTableTest : public testing::Test {
   std::string route_for(std::string_view name, std::string_view path) const {
     const auto* found = table_.find_host(name);
     if (found == nullptr) return "no host";
-    const auto* route = LiveTable::find_route(*found, path);
+    const auto* route = LiveTable::find_route(found->policy(), path);
     return route == nullptr ? "no route" : route->origin;
   }
 
@@ -135,54 +134,6 @@ TEST_F(LiveTableTest, BackendsAreChosenByWeight) {
   EXPECT_EQ(chosen.count("none"), 0U);
   EXPECT_NEAR(chosen["some"], 1000, 200);
   EXPECT_EQ(chosen["most"] + chosen["some"], 10'000);
-}
-
-std::shared_ptr<const table::Backend> backend(std::vector<table::Endpoint> endpoints) {
-  auto backend = std::make_shared<table::Backend>();
-  backend->name = "ns/app:80";
-  backend->endpoints = std::move(endpoints);
-  return backend;
-}
-
-table::Endpoint endpoint(std::string id, std::uint16_t port,
-                         table::Endpoint::State state = table::Endpoint::State::Ready) {
-  return {std::move(id), "127.0.0.1", port, state, ""};
-}
-
-TEST_F(LiveTableTest, AnEndpointKeepsItsLoadOverGenerations) {
-  Delta first;
-  first.backends = {backend({endpoint("x", 1), endpoint("y", 2)})};
-  table_.adopt(first);
-  std::uint64_t random = 7;
-  auto held = table_.find_backend("ns/app:80")->pick({}, random);
-  held->load = 100;
-  const auto other = held->id() == "x" ? "y" : "x";
-
-  Delta second;
-  second.backends = {backend({endpoint("x", 1), endpoint("y", 2), endpoint("z", 3)})};
-  table_.adopt(second);
-
-  const auto now = table_.find_backend("ns/app:80");
-  std::set<std::string> seen;
-  for (int i = 0; i < 200; ++i) seen.insert(now->pick({}, random)->id());
-  EXPECT_TRUE(seen.count(other));
-  EXPECT_TRUE(seen.count("z"));
-  EXPECT_EQ(now->pick({now->pick({}, random)}, random) == nullptr, false);
-}
-
-TEST_F(LiveTableTest, DrainingEndpointsAreTheLastChoice) {
-  Delta delta;
-  delta.backends = {
-      backend({endpoint("old", 1, table::Endpoint::State::Draining), endpoint("new", 2)})};
-  table_.adopt(delta);
-  const auto app = table_.find_backend("ns/app:80");
-  std::uint64_t random = 7;
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(app->pick({}, random)->id(), "new");
-  const auto fresh = app->pick({}, random);
-  const auto last = app->pick({fresh}, random);
-  ASSERT_NE(last, nullptr);
-  EXPECT_EQ(last->id(), "old");
-  EXPECT_EQ(app->pick({fresh, last}, random), nullptr) << "each is tried once";
 }
 
 }  // namespace

@@ -61,6 +61,33 @@ Certificate stapled() {
   return made;
 }
 
+Backend balanced() {
+  auto made = shop();
+  using Source = TextPart::Source;
+  made.balancing = {Balancing::Algorithm::Hash,
+                    {{Source::Literal, "a-"}, {Source::Header, "X-User"}, {Source::RequestUri, ""}},
+                    30'000};
+  made.sticky_cookie = StickyCookie{StickyCookie::Mode::Persistent,
+                                    "route",
+                                    "default-shop-80",
+                                    "/shop",
+                                    "shop.example",
+                                    StickyCookie::SameSite::None,
+                                    true,
+                                    0,
+                                    3600,
+                                    true};
+  made.passive_health = {2, 500, 30'000};
+  return made;
+}
+
+Host retried() {
+  auto made = host();
+  made.routes[0].retries = {5, 10'000, false, false, true, true, {403, 502}};
+  made.routes[1].sticky = true;
+  return made;
+}
+
 Host secured() {
   auto made = host();
   made.client_certificates =
@@ -117,7 +144,8 @@ INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
                          ::testing::Values(Resource(Settings{}), Resource(settings()),
                                            Resource(certificate()), Resource(stapled()),
                                            Resource(shop()), Resource(outside()), Resource(host()),
-                                           Resource(secured()), Resource(Host{}),
+                                           Resource(secured()), Resource(retried()),
+                                           Resource(Host{}), Resource(balanced()),
                                            Resource(TrustBundle{"default/ca", "ca", "crl"}),
                                            Resource(TicketSeed{std::string(48, '\xfe')})));
 
@@ -248,6 +276,36 @@ TEST(Codec, RefusesTlsPoliciesThatCannotBe) {
   auto staple = certificate();
   staple.ocsp_der.assign(64 * 1024 + 1, 'x');
   EXPECT_EQ(refusal(staple), "ocsp_der is longer than 65536 bytes");
+}
+
+TEST(Codec, RefusesBalancingThatCannotBe) {
+  auto wrong = balanced();
+  wrong.balancing.hash_key.clear();
+  EXPECT_EQ(refusal(wrong), "balancing.hash_key and the algorithm \"hash\" need each other");
+  wrong = balanced();
+  wrong.balancing.hash_key[1].text.clear();
+  EXPECT_EQ(refusal(wrong), "balancing.hash_key[1].text is empty");
+  wrong = balanced();
+  wrong.sticky_cookie->name = "a=b";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.name has a byte that cannot be");
+  wrong = balanced();
+  wrong.sticky_cookie->name = "";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.name is empty");
+  wrong = balanced();
+  wrong.sticky_cookie->path = "/;Domain=x";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.path has a byte that cannot be");
+  wrong = balanced();
+  wrong.passive_health.first_ms = 0;
+  EXPECT_EQ(refusal(wrong), "passive_health.first_ms is 0, outside of 1 to 86400000");
+
+  auto bad_host = retried();
+  bad_host.routes[0].retries.tries = 17;
+  EXPECT_EQ(refusal(bad_host), "routes[0].retries.tries is 17, outside of 1 to 16");
+  bad_host = retried();
+  bad_host.routes[0].retries.on_status = {502, 403};
+  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
+  bad_host.routes[0].retries.on_status = {200};
+  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
 }
 
 TEST(Codec, NamesTheKindsThatAreSecret) {
