@@ -105,6 +105,8 @@ class TableMaker {
     made.match.path = "/p" + std::to_string(below(9));
     made.origin = text();
     made.https_only = one_in(2);
+    made.sticky = one_in(2);
+    made.retries.tries = 1 + below(16);
     for (auto more = below(3); more > 0; --more) made.backends.push_back({name(), below(100)});
     if (one_in(3)) {
       made.upstream_tls.emplace();
