@@ -1,7 +1,7 @@
 # The commands that people type. `make` lists them; CMakePresets.json and tools/ hold what they do.
 
 PREFIX ?= /usr/local
-FUZZ_SECONDS ?= 60
+export FUZZ_SECONDS ?= 60
 CMAKE_FLAGS ?=
 
 # One compiler takes up to 1.3 GB: no more of them than cores, nor than fit in memory.
@@ -30,7 +30,7 @@ run: build ## a chat behind weir on https://localhost:8443; Ctrl-C ends it
 	@exec examples/chat/run
 
 .PHONY: test
-test: release-tree ## unit, integration, cluster and browser tests
+test: release-tree fuzzers ## unit, integration, cluster and browser tests, fuzz targets FUZZ_SECONDS (60) each
 	@tools/install-packages build test
 	@tools/kube-assets >/dev/null
 	@cmake --build --preset release -j $(JOBS)
@@ -57,11 +57,8 @@ tsan: ## the tests under ThreadSanitizer
 	@$(CTEST) tsan
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZ_SECONDS (60)
-	@tools/install-packages build fuzz
-	@cmake --preset fuzz $(CMAKE_FLAGS)
-	@cmake --build --preset fuzz -j $(JOBS) --target $(FUZZERS)
-	@tools/fuzz $(FUZZ_SECONDS)
+fuzz: fuzzers ## every fuzz target for FUZZ_SECONDS (60)
+	@tools/fuzz
 
 .PHONY: bench-propagation
 bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/
@@ -88,6 +85,12 @@ install: build ## programs, man pages and completion, to PREFIX (/usr/local)
 .PHONY: clean
 clean: ## remove build/
 	@rm -rf build
+
+.PHONY: fuzzers
+fuzzers:
+	@tools/install-packages build fuzz
+	@cmake --preset fuzz $(CMAKE_FLAGS)
+	@cmake --build --preset fuzz -j $(JOBS) --target $(FUZZERS)
 
 .PHONY: release-tree
 release-tree:

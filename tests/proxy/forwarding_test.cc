@@ -47,6 +47,27 @@ TEST_F(Forwarding, PassesTheRequestOnWithItsForwardedFields) {
   EXPECT_TRUE(client.at_end());
 }
 
+TEST_F(Forwarding, FieldsWithUnderscoresGoOnOnlyIfTheSettingSaysSo) {
+  Backend app([](Socket& socket) {
+    for (auto head = receive_head(socket); !head.empty(); head = receive_head(socket)) {
+      const std::string body = head.find("X_User: 1\r\n") == std::string::npos ? "n" : "y";
+      socket.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + body);
+    }
+  });
+  start();
+  serve({app.port()});
+  auto client = connect();
+  const auto ask = [&] {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nX_User: 1\r\n\r\n");
+    return receive_response(client).body;
+  };
+  EXPECT_EQ(ask(), "n");
+  Delta delta;
+  delta.settings.emplace().underscores_in_headers = true;
+  adopt(std::move(delta));
+  EXPECT_EQ(ask(), "y");
+}
+
 TEST_F(Forwarding, KeepsBothConnectionsForTheNextRequest) {
   Backend app(test::always("hi"));
   start();

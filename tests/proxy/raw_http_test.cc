@@ -205,7 +205,7 @@ class RawHttp : public ProxyTest, public testing::WithParamInterface<test::HttpT
     options.limits.response_head_bytes = test::kResponseHeadLimit;
     start(options);
     auto every = std::make_shared<table::Host>(*host("", "app"));
-    every->routes[0].retries.tries = 1;  // what a case says, the backend sees once
+    every->routes.front().retries.tries = 1;  // each request reaches the backend once
     table::Route none;
     none.match = {table::PathMatch::Kind::Exact, "/none"};
     every->routes.insert(every->routes.begin(), none);

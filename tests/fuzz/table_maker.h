@@ -1,0 +1,139 @@
+#pragma once
+
+#include <algorithm>
+#include <random>
+
+#include "table/frame.h"
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
+
+namespace weir::fuzz {
+
+/// Makes valid resources and frames from a seed, so that a run gets behind the checks that random
+/// bytes do not pass.
+class TableMaker {
+ public:
+  explicit TableMaker(unsigned seed) : random_(seed + 1) {}
+
+  std::uint32_t below(std::uint32_t limit) { return random_() % limit; }
+  bool one_in(std::uint32_t n) { return below(n) == 0; }
+
+  table::Resource resource(table::ResourceKind kind) {
+    switch (kind) {
+      case table::ResourceKind::Settings:
+        return settings();
+      case table::ResourceKind::Certificate:
+        return table::Certificate{name(), text(), text()};
+      case table::ResourceKind::Backend:
+        return backend();
+      case table::ResourceKind::Host:
+        return host();
+      case table::ResourceKind::TrustBundle:
+        return table::TrustBundle{name(), text(), text()};
+      case table::ResourceKind::TicketSeed:
+        return table::TicketSeed{std::string(32 + below(225), 's')};
+    }
+    return table::Settings{};
+  }
+  table::ResourceKind kind() {
+    return table::kResourceKinds[below(std::size(table::kResourceKinds))];
+  }
+
+  /// Adds to an update, which stays valid.
+  void grow(table::Update& update) {
+    update.generation = one_in(2) ? below(100) : std::uint64_t{below(0xffffffff)} << below(33);
+    update.last = one_in(2);
+    for (auto more = below(4); more > 0; --more) {
+      update.upserts.push_back(table::encode(resource(kind())));
+    }
+    for (auto more = below(3); more > 0; --more) update.removes.push_back(key());
+    if (!update.upserts.empty() && one_in(3)) update.upserts.pop_back();
+  }
+  void grow(table::Hello& hello) {
+    hello.software = text();
+    hello.last = one_in(2);
+    for (auto more = below(5); more > 0; --more) {
+      util::ContentHash hash{};
+      hash.fill(static_cast<std::uint8_t>(below(256)));
+      hello.held[key()] = hash;
+    }
+  }
+  table::Bytes answer_frame() {
+    if (one_in(2)) return table::encode_frame(table::Ack{below(1000)});
+    return table::encode_frame(table::Nack{below(1000), key(), text()});
+  }
+
+ private:
+  std::string text() {
+    constexpr const char* kTexts[] = {"",     "a",           "default/shop:80",
+                                      "/a/b", "caf\xc3\xa9", "10.0.0.1"};
+    return one_in(8) ? std::string(below(1024), 'x') : kTexts[below(std::size(kTexts))];
+  }
+  std::string name() { return "default/n" + std::to_string(below(5)); }
+  table::ResourceKey key() { return table::key_of(resource(kind())); }
+
+  table::Settings settings() {
+    table::Settings made;
+    made.default_certificate = text();
+    made.public_http_port = static_cast<std::uint16_t>(1 + below(65535));
+    made.tls.versions.tls12 = one_in(2);
+    made.tls.session_tickets = one_in(2);
+    made.tls.session_timeout_s = below(100000);
+    if (one_in(2)) made.hsts = table::Hsts{below(1000), one_in(2), one_in(2)};
+    made.underscores_in_headers = one_in(2);
+    return made;
+  }
+  table::Backend backend() {
+    table::Backend made;
+    made.name = name();
+    if (one_in(3)) {
+      made.dns =
+          table::DnsName{"shop.example", static_cast<std::uint16_t>(1 + below(65535)), one_in(2)};
+      return made;
+    }
+    for (std::uint32_t i = 0, count = below(4); i < count; ++i) {
+      made.endpoints.push_back(
+          {"id-" + std::to_string(i), one_in(2) ? "10.0.0.1" : "fd00::1",
+           static_cast<std::uint16_t>(1 + below(65535)),
+           one_in(2) ? table::Endpoint::State::Ready : table::Endpoint::State::Draining, text()});
+    }
+    return made;
+  }
+  table::Route route() {
+    table::Route made;
+    made.match.kind = one_in(2) ? table::PathMatch::Kind::Exact : table::PathMatch::Kind::Prefix;
+    made.match.path = "/p" + std::to_string(below(9));
+    made.origin = text();
+    made.https_only = one_in(2);
+    made.sticky = one_in(2);
+    made.retries.tries = 1 + below(16);
+    for (auto more = below(3); more > 0; --more) made.backends.push_back({name(), below(100)});
+    if (one_in(3)) {
+      made.upstream_tls.emplace();
+      made.upstream_tls->server_name = "shop.example";
+      made.upstream_tls->verify_depth = below(10);
+    }
+    return made;
+  }
+  table::Host host() {
+    table::Host made;
+    made.name = one_in(4) ? "" : "h" + std::to_string(below(5)) + ".example";
+    for (auto more = below(3); more > 0; --more) made.certificates.push_back(name());
+    if (one_in(3)) made.client_certificates.emplace().trust = name();
+    if (one_in(5)) made.passthrough = name();
+    for (auto more = below(4); more > 0; --more) made.routes.push_back(route());
+    const auto before = [](const table::Route& a, const table::Route& b) {
+      return table::comes_before(a.match, b.match);
+    };
+    std::sort(made.routes.begin(), made.routes.end(), before);
+    const auto same = [](const table::Route& a, const table::Route& b) {
+      return a.match == b.match;
+    };
+    made.routes.erase(std::unique(made.routes.begin(), made.routes.end(), same), made.routes.end());
+    return made;
+  }
+
+  std::minstd_rand random_;
+};
+
+}  // namespace weir::fuzz
