@@ -56,8 +56,8 @@ ClientTls::~ClientTls() {
 int ClientTls::keep_ticket(SSL* ssl, ssl_session_st* session) {
   auto* self = static_cast<ClientTls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   SSL_SESSION_free(self->ticket_);
-  self->ticket_ = session;
-  return 1;  // ours now
+  self->ticket_ = SSL_SESSION_dup(session);
+  return 0;
 }
 
 SSL* ClientTls::new_connection(int fd, bool resume) {
@@ -65,7 +65,12 @@ SSL* ClientTls::new_connection(int fd, bool resume) {
   SSL_set_fd(ssl, fd);
   SSL_set_connect_state(ssl);
   SSL_set_tlsext_host_name(ssl, server_name_.c_str());
-  if (resume && ticket_ != nullptr) SSL_set_session(ssl, ticket_);
+  if (resume && ticket_ != nullptr) {
+    // A copy: OpenSSL lets a client use each TLS 1.3 session once (RFC 8446 §C.4).
+    auto* session = SSL_SESSION_dup(ticket_);
+    SSL_set_session(ssl, session);
+    SSL_SESSION_free(session);
+  }
   return ssl;
 }
 

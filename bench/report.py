@@ -16,6 +16,7 @@ class Metric:
     unit: str
     bar: float | None = None
     part: str = ""  # which of a measurement's figures it takes
+    against: tuple[str, ...] | None = None  # the peers that the ratio is to; None: all
 
 
 def row(metric, rounds):
@@ -29,7 +30,8 @@ def row(metric, rounds):
     judged = [figures["weir"] for figures in rounds]
     ratio = None
     if median:
-        ratios = {peer: [figures["weir"] / figures[peer] for figures in rounds] for peer in median}
+        ratios = {peer: [figures["weir"] / figures[peer] for figures in rounds]
+                  for peer in metric.against or median}
         judged = max(ratios.values(), key=statistics.median)
         ratio = statistics.median(judged)
     middle = statistics.median(judged)
