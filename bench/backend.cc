@@ -1,5 +1,5 @@
-// An HTTP/1.1 backend for load tests: one thread, small answers at once. `GET /bytes/N` gives N bytes,
-// every other request 128. Bodies with Content-Length are read and thrown away.
+// An HTTP/1.1 backend for load tests: one thread, small answers at once. `GET /bytes/N` gives N
+// bytes, every other request 128. Bodies with Content-Length are read and thrown away.
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -30,11 +30,11 @@ constexpr std::size_t kPiece = 256 * 1024;
 struct Peer {
   Connection connection;
   std::list<Peer>::iterator self;
-  std::string head;               // bytes of a head that is not complete
+  std::string head;  // bytes of a head that is not complete
   std::uint64_t body_to_read = 0;
-  std::string out;                // response head (and small body), unsent
+  std::string out;  // response head (and small body), unsent
   std::uint64_t body_to_send = 0;
-  bool answering = false;         // a request was read whose answer is due behind its body
+  bool answering = false;  // a request was read whose answer is due behind its body
   bool close_after = false;
 };
 

@@ -33,10 +33,10 @@ class ClientTls {
 };
 
 enum class Io : std::uint8_t {
-  Done,     ///< something moved
-  Later,    ///< nothing did; an event will come
-  Ended,    ///< the peer's orderly end
-  Failed,   ///< reset, or a TLS error
+  Done,    ///< something moved
+  Later,   ///< nothing did; an event will come
+  Ended,   ///< the peer's orderly end
+  Failed,  ///< reset, or a TLS error
 };
 
 /// A socket in an epoll set, edge-triggered both ways, plain or TLS. Closes when it goes.

@@ -1,6 +1,6 @@
-// An HTTP/1.1 load generator for one CPU: so many connections in closed loop, or requests at a fixed
-// rate whose latency counts from when they were due. Every response is checked for its status and its
-// length; the first wrong one ends the run. Prints one line of JSON; `bench/run` reads it.
+// An HTTP/1.1 load generator for one CPU: so many connections in closed loop, or requests at a
+// fixed rate whose latency counts from when they were due. Every response is checked for its status
+// and its length; the first wrong one ends the run. Prints one line of JSON; `bench/run` reads it.
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -370,8 +370,7 @@ class Load {
     if (!latencies_.empty()) {
       std::sort(latencies_.begin(), latencies_.end());
       std::printf(", \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f",
-                  percentile_us(0.5), percentile_us(0.99), percentile_us(0.999),
-                  percentile_us(1));
+                  percentile_us(0.5), percentile_us(0.99), percentile_us(0.999), percentile_us(1));
     }
     std::puts("}");
   }
