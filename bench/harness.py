@@ -263,15 +263,18 @@ def output_of(*argv):
     return run.stdout
 
 
-def versions():
-    return {
-        "weir": first_number(output_of(BIN / "weir-proxy", "--version")),
-        "nginx": first_number(output_of(shutil.which("nginx", path=SEARCH), "-v")),
-        "haproxy": first_number(output_of(shutil.which("haproxy", path=SEARCH), "-v")),
-        "envoy": re.search(r"/(\d+\.\d+\.\d+)/", output_of(envoy(), "--version")).group(1),
-        "openssl": first_number(output_of("openssl", "version")),
-        "compiler": first_number(output_of("c++", "-dumpfullversion")),
-    }
+def versions(*names):
+    return {name: VERSIONS[name]() for name in names}
+
+
+VERSIONS = {
+    "weir": lambda: first_number(output_of(BIN / "weir-proxy", "--version")),
+    "nginx": lambda: first_number(output_of(shutil.which("nginx", path=SEARCH), "-v")),
+    "haproxy": lambda: first_number(output_of(shutil.which("haproxy", path=SEARCH), "-v")),
+    "envoy": lambda: re.search(r"/(\d+\.\d+\.\d+)/", output_of(envoy(), "--version")).group(1),
+    "openssl": lambda: first_number(output_of("openssl", "version")),
+    "compiler": lambda: output_of("c++", "-dumpfullversion").strip(),
+}
 
 
 def machine():

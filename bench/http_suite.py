@@ -9,6 +9,8 @@ from harness import (PLAIN_HOST, TLS_HOST, Backend, BenchError, Folder, HeldConn
                      PROXIES, cpu_ns, cpus, load, open_files, say, user_bytes)
 from report import Metric
 
+ROUNDS = 7
+VERSIONS = ("weir", "nginx", "haproxy", "envoy", "openssl", "compiler")
 MIB = 1024 * 1024
 IDLE_CONNECTIONS = 4000
 SAME_OPENSSL = ("nginx", "haproxy")  # Envoy has BoringSSL in it

@@ -11,6 +11,8 @@ from harness import (BIN, Backend, BenchError, Folder, cpus, free_port, load, sa
                      user_bytes)
 from report import Metric
 
+ROUNDS = 5
+VERSIONS = ("weir", "compiler")
 CHANGES = 200
 STREAM_RATE = 1000  # requests a second, during the changes and their rehearsal
 WORKERS = 2  # so that an Ack means more than one of them
