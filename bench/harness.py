@@ -1,4 +1,4 @@
-"""What every suite needs: the programs under load, pinned; load tools; CPU time and memory of processes."""
+"""What every suite needs: programs under load, pinned; load tools; CPU time and memory."""
 
 import base64
 import http.client
@@ -46,11 +46,15 @@ def free_port():
                 continue
 
 
+def pinned(argv, cpu):
+    """The command that runs `argv` on one CPU, as the same process."""
+    return ["taskset", "-c", str(cpu), *map(str, argv)]
+
+
 def start(argv, cpu, log):
     """Starts a program pinned to one CPU; what it prints goes to the file `log`."""
     with open(log, "ab") as out:
-        return subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=out,
-                                stderr=out, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+        return subprocess.Popen(pinned(argv, cpu), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
 
 def stop(process):
@@ -80,7 +84,7 @@ def user_bytes(pids):
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         except PermissionError as error:
-            raise BenchError("memory figures need root: weir-proxy hides its /proc files") from error
+            raise BenchError("memory figures need root: weir-proxy hides its own") from error
         for name in ("Pss_Anon", "Pss_Shmem"):
             total += 1024 * int(re.search(rf"^{name}:\s+(\d+)", text, re.M).group(1))
     return total
@@ -158,12 +162,14 @@ class Proxy:
 
     def start_envoy(self, folder, names):
         config = folder.fill("envoy.yaml", self.folder / "envoy.yaml", **names)
-        self.start(envoy(), "--concurrency", 1, "--disable-hot-restart", "-l", "error", "-c", config)
+        self.start(envoy(), "--concurrency", 1, "--disable-hot-restart", "-l", "error", "-c",
+                   config)
 
     def start_weir(self, folder, names):
         encoded = {name: base64.b64encode((folder.path / file).read_bytes()).decode()
                    for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem"))}
-        manifests = folder.fill("weir.yaml", self.folder / "manifests/weir.yaml", **names, **encoded)
+        manifests = folder.fill("weir.yaml", self.folder / "manifests/weir.yaml", **names,
+                                **encoded)
         control = self.folder / "socket"
         self.start(BIN / "weir-proxy", "--socket", control, "--threads", 1, "--http",
                    f"127.0.0.1:{self.http}", "--https", f"127.0.0.1:{self.https}")
@@ -219,9 +225,7 @@ def load(port, *arguments, pids=(), tls=False):
     argv += ["--tls", "--host", TLS_HOST] if tls else ["--host", PLAIN_HOST]
     for pid in pids:
         argv += ["--pid", pid]
-    cpu = cpus()[1]
-    run = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True,
-                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    run = subprocess.run(pinned(argv, cpus()[1]), capture_output=True, text=True)
     try:
         result = json.loads(run.stdout)
     except json.JSONDecodeError as error:
@@ -235,11 +239,9 @@ class HeldConnections:
     """Connections that each had one request, and stay open until `close`."""
 
     def __init__(self, port, count):
-        cpu = cpus()[1]
-        self.process = subprocess.Popen(
-            [BIN / "weir_bench_load", "--port", str(port), "--connections", str(count), "--hold"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+        argv = [BIN / "weir_bench_load", "--port", port, "--connections", count, "--hold"]
+        self.process = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
         answer = json.loads(self.process.stdout.readline() or '{"error": "the load tool ended"}')
         if "error" in answer:
             raise BenchError(answer["error"])

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from harness import (PLAIN_HOST, TLS_HOST, Backend, BenchError, Folder, HeldConnections, Proxy,
-                     PROXIES, cpu_ns, cpus, load, open_files, say, user_bytes)
+                     PROXIES, cpu_ns, cpus, load, open_files, pinned, say, user_bytes)
 from report import Metric
 
 ROUNDS = 7
@@ -39,10 +39,8 @@ def by_h2load(run, proxy):
 
 
 def by_tool(_, proxy, argv, units, wrong):
-    cpu = cpus()[1]
     before = cpu_ns(proxy.pids)
-    tool = subprocess.run(argv, capture_output=True, text=True,
-                          preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    tool = subprocess.run(pinned(argv, cpus()[1]), capture_output=True, text=True)
     spent = cpu_ns(proxy.pids) - before
     count = re.search(units, tool.stdout)
     if tool.returncode != 0 or not count or re.search(wrong, tool.stdout):
@@ -148,7 +146,7 @@ class Run:
 
 
 def run(options, selected, collect):
-    """Measures round by round; `collect(metric, round, figures)` takes a round's {proxy: figure}."""
+    """Round by round; `collect(metric, round, figures)` takes each {proxy: figure}."""
     with Run(options.seconds) as under_test:
         kinds = list(under_test.proxies)
         for measure, *metrics in METRICS:

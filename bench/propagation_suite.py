@@ -1,5 +1,5 @@
-"""Suite "propagation": from the API server's answer to a write until it is served. Not part of a plain
-`bench/run`: it needs a kube-apiserver (`make bench-propagation` builds it)."""
+"""Suite "propagation": from the API server's answer to a write until it is served. No part of a
+plain `bench/run`: it needs a kube-apiserver (`make bench-propagation` builds it)."""
 
 import json
 import math
@@ -21,8 +21,8 @@ def run(options, selected, collect):
     meta = {}
     for number in range(options.rounds):
         assets = subprocess.run([ROOT / "tools/kube-assets"], stdout=subprocess.PIPE, text=True)
-        program = subprocess.run([BIN / "weir_bench_propagation"], stdout=subprocess.PIPE, text=True,
-                                 env={"KUBEBUILDER_ASSETS": assets.stdout.strip()})
+        program = subprocess.run([BIN / "weir_bench_propagation"], stdout=subprocess.PIPE,
+                                 env={"KUBEBUILDER_ASSETS": assets.stdout.strip()}, text=True)
         result = json.loads(program.stdout or '{"error": "it said nothing"}')
         if "error" in result:
             raise BenchError(result["error"])

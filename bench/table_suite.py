@@ -1,14 +1,13 @@
-"""Suite "table": what a change of the route table costs, at 10 to 100 000 routes. There are no peers:
-what the others do in milliseconds, they do in seconds (docs/performance.md)."""
+"""Suite "table": what a change of the route table costs, at 10 to 100 000 routes. No peers: they
+take their configuration by other means."""
 
 import json
-import os
 import subprocess
 import threading
 import time
 
-from harness import (BIN, Backend, BenchError, Folder, cpus, free_port, load, say, start, stop,
-                     user_bytes)
+from harness import (BIN, Backend, BenchError, Folder, cpus, free_port, load, pinned, say, start,
+                     stop, user_bytes)
 from report import Metric
 
 ROUNDS = 5
@@ -65,13 +64,10 @@ def run(options, selected, collect):
 def measure(folder, backend, routes, number):
     control = folder.path / f"{routes}-{number}.sock"
     port = free_port()
-    cpu = cpus()[1]
-    controller = subprocess.Popen(
-        [str(arg) for arg in (BIN / "weir_bench_table", "--socket", control, "--backend",
-                              backend.port, "--http", port, "--routes", routes, "--changes",
-                              CHANGES)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    argv = [BIN / "weir_bench_table", "--socket", control, "--backend", backend.port, "--http",
+            port, "--routes", routes, "--changes", CHANGES]
+    controller = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
     proxy = start([BIN / "weir-proxy", "--socket", control, "--threads", WORKERS, "--http",
                    f"127.0.0.1:{port}"], cpus()[0], folder.path / "proxy.log")
     try:
