@@ -39,6 +39,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   timeout("--send-timeout", times.send, "Between two writes that made progress");
   timeout("--keep-alive-timeout", times.keep_alive, "Idle client connection");
   timeout("--upstream-idle-timeout", times.upstream_idle, "Idle pooled connection to an endpoint");
+  timeout("--upstream-lifetime", times.upstream_lifetime,
+          "Pooled connection to an endpoint, from connect");
   timeout("--tunnel-idle-timeout", times.tunnel_idle, "Tunnel without a byte either way");
 
   constexpr std::uint64_t kMost = 16 * 1024 * 1024;
@@ -51,6 +53,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   flags.size("--max-body-bytes", limits.body_bytes, "Request body; 413; 0: no limit");
   flags.number("--pool-idle-per-endpoint", limits.pool_idle_per_endpoint, 0, 100'000,
                "Idle connections kept per worker and endpoint");
+  flags.number("--requests-per-upstream-connection", limits.requests_per_upstream_connection, 1,
+               1'000'000'000, "A connection to an endpoint carries so many, then it is closed");
 }
 
 void add_flags(Flags& flags, Given& given, weir::proxy_control::ProcessOptions& options) {

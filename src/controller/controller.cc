@@ -187,8 +187,7 @@ class Controller::Impl {
       if (kind == kube::Kind::ConfigMap) continue;  // nothing reads one yet, none is kept
       metrics_.set_objects(kind, translator_.objects().count(kind));
     }
-    for (const auto kind : {table::ResourceKind::Settings, table::ResourceKind::Certificate,
-                            table::ResourceKind::Backend, table::ResourceKind::Host}) {
+    for (const auto kind : table::kResourceKinds) {
       metrics_.set_resources(kind, table_.count(kind));
     }
     metrics_.set_generation(table_.generation());

@@ -25,20 +25,6 @@ prometheus::Family<prometheus::Counter>& counter(prometheus::Registry& registry,
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 
-const char* label_of(table::ResourceKind kind) {
-  switch (kind) {
-    case table::ResourceKind::Settings:
-      return "settings";
-    case table::ResourceKind::Certificate:
-      return "certificate";
-    case table::ResourceKind::Backend:
-      return "backend";
-    case table::ResourceKind::Host:
-      return "host";
-  }
-  return "";
-}
-
 }  // namespace
 
 struct Metrics::Impl {
@@ -117,7 +103,7 @@ void Metrics::problem_disappeared(std::string_view code) {
 }
 
 void Metrics::set_resources(table::ResourceKind kind, std::size_t count) {
-  impl_->resources.Add({{"kind", label_of(kind)}}).Set(static_cast<double>(count));
+  impl_->resources.Add({{"kind", table::label_of(kind)}}).Set(static_cast<double>(count));
 }
 
 void Metrics::set_generation(std::uint64_t generation) {

@@ -25,6 +25,10 @@ struct Visitor {
     if (host.routes.empty()) return std::nullopt;
     return parse_name(kube::Kind::Ingress, host.routes.front().origin);
   }
+  std::optional<kube::ObjectRef> operator()(const table::TrustBundle& bundle) const {
+    return parse_name(kube::Kind::Secret, bundle.name);
+  }
+  std::optional<kube::ObjectRef> operator()(const table::TicketSeed&) const { return std::nullopt; }
 };
 
 }  // namespace

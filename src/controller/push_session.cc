@@ -66,10 +66,11 @@ void PushSession::start(std::function<void()> on_end) {
 void PushSession::run(asio::awaitable<void> (PushSession::*direction)()) {
   ++directions_;
   const auto self = shared_from_this();
-  asio::co_spawn(socket_.get_executor(), (this->*direction)(), [self](std::exception_ptr thrown) {
-    if (thrown) self->end({"", "out of memory"});  // nothing else throws
-    if (--self->directions_ == 0) std::exchange(self->on_end_, {})();
-  });
+  asio::co_spawn(socket_.get_executor(), (this->*direction)(),
+                 [self](const std::exception_ptr& thrown) {
+                   if (thrown) self->end({"", "out of memory"});  // nothing else throws
+                   if (--self->directions_ == 0) std::exchange(self->on_end_, {})();
+                 });
 }
 
 void PushSession::table_changed(const std::vector<table::ResourceKey>& changed) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include <fmt/format.h>
 
@@ -39,10 +38,7 @@ class RouteCollector {
   void finish() {
     auto& routes = built_.host.routes;
     std::sort(routes.begin(), routes.end(), [](const table::Route& a, const table::Route& b) {
-      if (a.match.path.size() != b.match.path.size()) {
-        return a.match.path.size() > b.match.path.size();
-      }
-      return std::tie(a.match.path, a.match.kind) < std::tie(b.match.path, b.match.kind);
+      return table::comes_before(a.match, b.match);
     });
     built_.backends.assign(backends_.begin(), backends_.end());
   }

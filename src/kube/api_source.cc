@@ -6,7 +6,7 @@ ApiSource::ApiSource(std::shared_ptr<Credentials> credentials, ApiSourceOptions 
     : credentials_(std::move(credentials)), options_(std::move(options)) {}
 
 ApiSource::~ApiSource() {
-  stop();
+  ApiSource::stop();
 }
 
 void ApiSource::start(Sink sink) {

@@ -214,10 +214,10 @@ std::string member(const json& value, const char* key) {
 }
 
 const json& child(const json& value, const char* key) {
-  static const json kMissing;
-  if (!value.is_object()) return kMissing;
+  static const json missing;
+  if (!value.is_object()) return missing;
   const auto found = value.find(key);
-  return found != value.end() ? *found : kMissing;
+  return found != value.end() ? *found : missing;
 }
 
 struct KindName {

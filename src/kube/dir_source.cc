@@ -106,7 +106,7 @@ DirSource::DirSource(std::string root, std::unique_ptr<Inotify> inotify, int sto
     : root_(std::move(root)), inotify_(std::move(inotify)), stop_fd_(stop_fd) {}
 
 DirSource::~DirSource() {
-  stop();
+  DirSource::stop();
   ::close(stop_fd_);
 }
 

@@ -55,7 +55,7 @@ Entry find(const std::vector<File>& files, const std::string& list, const std::s
 }
 
 std::string resolve(const Entry& entry, const char* key) {
-  const auto path = text(entry.value, key);
+  auto path = text(entry.value, key);
   if (path.empty() || path.front() == '/') return path;
   return (fs::absolute(entry.file->path).parent_path() / path).lexically_normal().string();
 }

@@ -90,7 +90,7 @@ ManifestSet::Told ManifestSet::now(const ObjectRef& ref) const {
     const auto& entry = files_.at(path).at(ref);
     told.problems.insert(told.problems.end(), entry.problems.begin(), entry.problems.end());
     if (entry.object == nullptr) continue;
-    if (told.object == nullptr) {
+    if (location == nullptr) {
       told.object = entry.object;
       location = &entry.location;
     } else {

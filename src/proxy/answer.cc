@@ -48,7 +48,7 @@ Wording wording_of(AnswerReason reason) {
       return {504, "Gateway Timeout", "The service did not answer in time."};
     case AnswerReason::HttpVersion:
       return {505, "HTTP Version Not Supported", "This version of HTTP is not spoken here."};
-    case AnswerReason::kCount:
+    case AnswerReason::Count:
       break;
   }
   return {500, "Internal Server Error", ""};

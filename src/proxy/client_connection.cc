@@ -251,11 +251,11 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
   exchange.request_body = Body(request.framing);
 
-  std::string_view host_name;
+  exchange.host_name = {};
   if (!request.host.empty()) {
     const auto host = normalize_host(request.host, exchange.host_storage);
     if (!host) co_return co_await answer_malformed(AnswerReason::BadRequest);
-    host_name = *host;
+    exchange.host_name = *host;
   } else if (request.version >= 11) {
     co_return co_await answer_malformed(AnswerReason::BadRequest);
   }
@@ -264,12 +264,14 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
 
   const auto& table = worker_.table;
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
-  const auto* host = table.find_host(host_name);
-  const auto* route = host == nullptr ? nullptr : LiveTable::find_route(*host, *path);
+  exchange.host = HostRef(table.find_host(exchange.host_name));
+  if (exchange.host == nullptr) co_return co_await answer(AnswerReason::NoRoute);
+  const auto* route = LiveTable::find_route(exchange.host->policy(), *path);
+  exchange.route = route;
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   if (route->https_only && !stream_.is_tls()) {
     std::string location = "https://";
-    location += host_name;
+    location += exchange.host_name;
     if (const auto port = table.settings().public_https_port; port != 443) {
       location += ':';
       location += std::to_string(port);
@@ -333,11 +335,11 @@ Task<bool> ClientConnection::write_all(std::string bytes) {
     const auto result = stream_.try_write(bytes.data() + sent, bytes.size() - sent);
     if (result.ok()) {
       sent += result.bytes;
-    } else if (result.status != IoResult::Status::WouldBlock) {
-      co_return false;
-    } else if (co_await wait() != Wake::Io) {
-      co_return false;
+      continue;
     }
+    if (result.status != IoResult::Status::WouldBlock) co_return false;
+    const auto wake = co_await wait();
+    if (wake != Wake::Io) co_return false;
   }
   co_return true;
 }

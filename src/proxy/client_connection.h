@@ -9,6 +9,7 @@
 #include "proxy/fiber.h"
 #include "proxy/stream.h"
 #include "proxy/task.h"
+#include "proxy/tries.h"
 #include "proxy/worker_state.h"
 
 namespace weir::proxy {
@@ -32,9 +33,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// How one try to have the request answered by an endpoint ended.
   struct Outcome {
     enum class Kind : std::uint8_t {
-      Over,      // the response is out, or cut where nothing can be mended: `next`
-      TryAgain,  // a kept connection had died; nothing has happened that could not happen again
-      Failed,    // weir answers, with `reason`
+      Over,    // the response is out, or cut where nothing can be mended: `next`
+      Stale,   // a kept connection had died; nothing has happened that could not happen again
+      Retry,   // for `reason`, and another endpoint may have it
+      Failed,  // weir answers, with `reason`
     };
     Kind kind = Kind::Over;
     Next next = Next::Close;
@@ -56,8 +58,9 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Next> handle_request();
   Task<Next> forward(BackendRef backend);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
-  /// One try: sends the request to `backend`, and the response to the client.
-  Task<Outcome> relay(Stream& backend, const EndpointRef& endpoint, bool reused);
+  /// One try: sends the request upstream, and the response to the client.
+  Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, bool reused,
+                      const AllowedRetries& retries);
   Task<Next> answer(AnswerReason reason, std::string location = {});
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);

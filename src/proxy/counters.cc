@@ -36,7 +36,7 @@ const char* reason_name(AnswerReason reason) {
       return "response_timeout";
     case AnswerReason::HttpVersion:
       return "http_version";
-    case AnswerReason::kCount:
+    case AnswerReason::Count:
       break;
   }
   return "";
@@ -58,7 +58,7 @@ const char* tunnel_end_name(TunnelEnd end) {
       return "send_timeout";
     case TunnelEnd::Drain:
       return "drain";
-    case TunnelEnd::kCount:
+    case TunnelEnd::Count:
       break;
   }
   return "";

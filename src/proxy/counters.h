@@ -40,7 +40,7 @@ enum class AnswerReason : std::uint8_t {
   ConnectTimeout,   // 504
   ResponseTimeout,  // 504
   HttpVersion,      // 505
-  kCount,
+  Count,
 };
 const char* reason_name(AnswerReason reason);
 
@@ -53,7 +53,7 @@ enum class TunnelEnd : std::uint8_t {
   IdleTimeout,
   SendTimeout,  // a side that does not read
   Drain,        // weir itself ends
-  kCount,
+  Count,
 };
 const char* tunnel_end_name(TunnelEnd end);
 
@@ -67,15 +67,16 @@ struct alignas(64) Counters {
   Cell handshakes_failed;
   /// Index: status code - 100, answers of backends and weir's own alike.
   std::array<Cell, 500> requests_by_code;
-  std::array<Cell, static_cast<std::size_t>(AnswerReason::kCount)> answers;
+  std::array<Cell, static_cast<std::size_t>(AnswerReason::Count)> answers;
   Cell requests_aborted;  // client gone before the whole response was sent
   Cell upstream_connects;
   Cell upstream_connect_failures;
   Cell upstream_reuses;
   Cell upstream_retries;
+  Cell endpoint_ejections;
   Cell tunnels_opened;
   Cell tunnels_open;  // gauge
-  std::array<Cell, static_cast<std::size_t>(TunnelEnd::kCount)> tunnels_ended;
+  std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> tunnels_ended;
   Cell tunnel_bytes_to_backend;
   Cell tunnel_bytes_to_client;
 };

@@ -40,7 +40,8 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
   return plane;
 }
 
-void DataPlane::adopt(std::shared_ptr<const Delta> delta, std::function<void()> done) {
+void DataPlane::adopt(const std::shared_ptr<const Delta>& delta,
+                      const std::function<void()>& done) {
   const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
   for (const auto& worker : workers_) {
     worker->adopt(delta, [left, done] {

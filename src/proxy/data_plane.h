@@ -26,7 +26,7 @@ class DataPlane {
 
   /// Each worker takes the delta between two requests. `done` is called once, on the thread of the
   /// worker that was last, when all of them run it.
-  void adopt(std::shared_ptr<const Delta> delta, std::function<void()> done);
+  void adopt(const std::shared_ptr<const Delta>& delta, const std::function<void()>& done);
 
   /// Closes listeners and idle connections; requests that run finish, and their connections close.
   /// Tunnels stay open. Call once.

@@ -26,6 +26,9 @@ struct Delta {
   std::vector<std::string> removed_backends;
   std::vector<std::shared_ptr<const table::Host>> hosts;
   std::vector<std::string> removed_hosts;
+  std::vector<std::shared_ptr<const table::TrustBundle>> trust_bundles;
+  std::vector<std::string> removed_trust_bundles;
+  std::optional<table::TicketSeed> ticket_seed;  ///< empty bytes: there is none any more
 };
 
 }  // namespace weir::proxy

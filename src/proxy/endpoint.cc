@@ -6,27 +6,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "util/hash.h"
+
 namespace weir::proxy {
 
 namespace {
 
-EndpointRef pick_of(const std::vector<EndpointRef>& from, const std::vector<EndpointRef>& tried,
-                    std::uint64_t& random_state) {
-  const auto was_tried = [&](const EndpointRef& endpoint) {
-    return std::find(tried.begin(), tried.end(), endpoint) != tried.end();
-  };
-  if (from.empty()) return nullptr;
-  const auto random = next_random(random_state);
-  const auto size = from.size();
-  const auto& first = from[(random & 0xffffffff) % size];
-  const auto& second = from[(random >> 32) % size];
-  if (tried.empty()) return second->load < first->load ? second : first;
-  EndpointRef best;
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto& candidate = from[(i + (random >> 32)) % size];
-    if (!was_tried(candidate) && (!best || candidate->load < best->load)) best = candidate;
-  }
-  return best;
+std::uint64_t hash_of(std::string_view id) {
+  util::Hash64 hash;
+  hash.add(id);
+  return hash.value();
 }
 
 }  // namespace
@@ -34,16 +23,16 @@ EndpointRef pick_of(const std::vector<EndpointRef>& from, const std::vector<Endp
 /// A pooled connection: any event on it means that the backend closed it, or spoke out of turn.
 class Endpoint::Idle final : public IoListener, private TimerListener {
  public:
-  Idle(Endpoint& owner, Stream stream, std::chrono::milliseconds idle)
-      : owner_(owner), timer_(*this), stream_(std::move(stream)) {
-    stream_.listen(*this);
+  Idle(Endpoint& owner, UpstreamConnection connection, std::chrono::milliseconds idle)
+      : owner_(owner), timer_(*this), connection_(std::move(connection)) {
+    connection_.stream.listen(*this);
     owner_.owner_.loop().timers().set(timer_, idle);
   }
 
   void on_io(IoHandle& io) override {
     if (io.readable) leave();
   }
-  Stream take() { return std::move(stream_); }
+  UpstreamConnection take() { return std::move(connection_); }
 
  private:
   void on_timer(Timer&) override { leave(); }
@@ -53,15 +42,22 @@ class Endpoint::Idle final : public IoListener, private TimerListener {
                                    [this](const auto& entry) { return entry.get() == this; });
     const auto keep = std::move(*self);  // destroyed at the end of this call
     idle.erase(self);
+    owner_.fewest_idle_ = std::min(owner_.fewest_idle_, idle.size());
   }
 
   Endpoint& owner_;
   Timer timer_;
-  Stream stream_;
+  UpstreamConnection connection_;
 };
 
 Endpoint::Endpoint(EndpointMap& owner, const table::Endpoint& from)
-    : owner_(owner), id_(from.id), text_(from.address), port_(from.port) {
+    : owner_(owner),
+      id_(from.id),
+      text_(from.address),
+      port_(from.port),
+      id_hash_(hash_of(id_)),
+      known_since_(owner.loop().now()),
+      trim_(*this) {
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address_);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address_);
   if (::inet_pton(AF_INET, text_.c_str(), &v4->sin_addr) == 1) {
@@ -80,24 +76,50 @@ Endpoint::~Endpoint() {
   if (self != owner_.by_id_.end() && self->second == this) owner_.by_id_.erase(self);
 }
 
+std::string Endpoint::address_and_port() const {
+  const bool v6 = family() == AF_INET6;
+  return (v6 ? "[" + text_ + "]" : text_) + ":" + std::to_string(port_);
+}
+
 bool Endpoint::same_address(const table::Endpoint& other) const {
   return text_ == other.address && port_ == other.port;
 }
 
-Stream Endpoint::take_idle() {
+UpstreamConnection Endpoint::take_idle() {
   if (idle_.empty()) return {};
-  auto stream = idle_.back()->take();
+  auto connection = idle_.back()->take();
   idle_.pop_back();
-  return stream;
+  fewest_idle_ = std::min(fewest_idle_, idle_.size());
+  return connection;
 }
 
-void Endpoint::keep_idle(Stream stream, std::size_t limit, std::chrono::milliseconds idle) {
-  if (idle_.size() >= limit) return;
-  idle_.push_back(std::make_unique<Idle>(*this, std::move(stream), idle));
+void Endpoint::keep_idle(UpstreamConnection connection, const PoolLimits& limits) {
+  auto& timers = owner_.loop().timers();
+  if (idle_.size() >= limits.idle_connections || connection.requests >= limits.requests ||
+      timers.now() >= connection.close_after) {
+    return;
+  }
+  const auto tenth = static_cast<std::uint64_t>(limits.idle.count() / 10);
+  const auto spread = tenth == 0 ? 0 : owner_.draw() % tenth;
+  const auto idle = limits.idle - std::chrono::milliseconds(spread);
+  idle_.push_back(std::make_unique<Idle>(*this, std::move(connection), idle));
+  if (!trim_.running()) {
+    fewest_idle_ = idle_.size();
+    timers.set(trim_, kTrimEvery);
+  }
 }
 
 void Endpoint::close_idle() {
   idle_.clear();
+  fewest_idle_ = 0;
+}
+
+void Endpoint::on_timer(Timer&) {
+  const auto surplus = fewest_idle_ / 2;
+  // The front ones are those that were not used for the longest time.
+  idle_.erase(idle_.begin(), idle_.begin() + static_cast<std::ptrdiff_t>(surplus));
+  fewest_idle_ = idle_.size();
+  if (!idle_.empty()) owner_.loop().timers().set(trim_, kTrimEvery);
 }
 
 EndpointRef EndpointMap::get(const table::Endpoint& from) {
@@ -109,20 +131,6 @@ EndpointRef EndpointMap::get(const table::Endpoint& from) {
 
 void EndpointMap::close_idle() {
   for (const auto& [id, endpoint] : by_id_) endpoint->close_idle();
-}
-
-Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints)
-    : from_(std::move(from)) {
-  for (const auto& endpoint : from_->endpoints) {
-    auto& list = endpoint.state == table::Endpoint::State::Ready ? ready_ : draining_;
-    list.push_back(endpoints.get(endpoint));
-  }
-}
-
-EndpointRef Backend::pick(const std::vector<EndpointRef>& tried,
-                          std::uint64_t& random_state) const {
-  if (auto endpoint = pick_of(ready_, tried, random_state)) return endpoint;
-  return pick_of(draining_, tried, random_state);
 }
 
 }  // namespace weir::proxy

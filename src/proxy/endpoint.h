@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,12 +12,13 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include "proxy/endpoint_health.h"
 #include "proxy/event_loop.h"
 #include "proxy/stream.h"
 #include "table/table.h"
 
-/// One worker's view of backends: which endpoint takes the next request, and the connections that
-/// are kept to it. All of it belongs to that worker's thread, so the counts are plain.
+/// One worker's view of endpoints and the connections that are kept to them. All of it belongs to
+/// that worker's thread, so the counts are plain.
 namespace weir::proxy {
 
 class EndpointMap;
@@ -32,9 +34,23 @@ inline std::uint64_t next_random(std::uint64_t& state) {
 template <class T>
 using LocalRefCount = boost::intrusive_ref_counter<T, boost::thread_unsafe_counter>;
 
+/// A connection to an endpoint, with what it has been used for.
+struct UpstreamConnection {
+  Stream stream;
+  std::uint64_t requests = 0;         ///< that it has carried
+  TimerWheel::TimePoint close_after;  ///< not kept any longer
+};
+
+/// What of idle connections is kept, per worker and endpoint.
+struct PoolLimits {
+  std::size_t idle_connections = 64;
+  std::chrono::milliseconds idle{55'000};
+  std::uint64_t requests = 10'000;  ///< a connection
+};
+
 /// An endpoint by its identity: outlives the table's generations as long as a backend, a request or
 /// a tunnel holds it.
-class Endpoint : public LocalRefCount<Endpoint> {
+class Endpoint : public LocalRefCount<Endpoint>, private TimerListener {
  public:
   Endpoint(EndpointMap& owner, const table::Endpoint& from);
   ~Endpoint();
@@ -42,6 +58,8 @@ class Endpoint : public LocalRefCount<Endpoint> {
   Endpoint& operator=(const Endpoint&) = delete;
 
   const std::string& id() const { return id_; }
+  /// "10.0.0.1:80", "[2001:db8::1]:80".
+  std::string address_and_port() const;
   const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
   socklen_t address_size() const { return address_size_; }
   int family() const { return address_.ss_family; }
@@ -50,15 +68,27 @@ class Endpoint : public LocalRefCount<Endpoint> {
   /// Requests in flight and tunnels open from this worker.
   std::uint32_t load = 0;
 
-  /// The connection that was used last, or a closed stream.
-  Stream take_idle();
-  /// Keeps an idle connection for later, up to `limit` of them and `idle` long.
-  void keep_idle(Stream stream, std::size_t limit, std::chrono::milliseconds idle);
+  EndpointHealth health;
+  /// When this worker first heard of it: for slow start.
+  TimerWheel::TimePoint known_since() const { return known_since_; }
+  /// Of its identity; the same in every worker and replica.
+  std::uint64_t id_hash() const { return id_hash_; }
+
+  /// The connection that was used last; its stream is closed if there is none.
+  UpstreamConnection take_idle();
+  /// Keeps an idle connection for later. Idle times are spread by a tenth, so that a burst's
+  /// connections do not all end at once.
+  void keep_idle(UpstreamConnection connection, const PoolLimits& limits);
   void close_idle();
+  std::size_t idle_connections() const { return idle_.size(); }
 
  private:
   friend class EndpointMap;
   class Idle;
+  static constexpr std::chrono::milliseconds kTrimEvery{5'000};
+
+  /// Closes half of the connections that nobody needed since the last call.
+  void on_timer(Timer&) override;
 
   EndpointMap& owner_;
   std::string id_;
@@ -66,7 +96,11 @@ class Endpoint : public LocalRefCount<Endpoint> {
   std::uint16_t port_;
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
+  std::uint64_t id_hash_;
+  TimerWheel::TimePoint known_since_;
   std::vector<std::unique_ptr<Idle>> idle_;  // last used at the back
+  std::size_t fewest_idle_ = 0;              // since the last trim
+  Timer trim_;
 };
 
 using EndpointRef = boost::intrusive_ptr<Endpoint>;
@@ -79,32 +113,14 @@ class EndpointMap {
   EndpointRef get(const table::Endpoint& from);
   EventLoop& loop() { return loop_; }
   void close_idle();
+  /// A number drawn at random.
+  std::uint64_t draw() { return next_random(random_); }
 
  private:
   friend class Endpoint;
   EventLoop& loop_;
+  std::uint64_t random_ = std::random_device{}() | 1U;
   std::unordered_map<std::string, Endpoint*> by_id_;
 };
-
-/// A backend with its endpoints resolved to this worker's records. Replaced as a whole by an
-/// update; a request that is choosing keeps the one it began with.
-class Backend : public LocalRefCount<Backend> {
- public:
-  Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints);
-
-  const std::string& name() const { return from_->name; }
-  bool empty() const { return ready_.empty() && draining_.empty(); }
-
-  /// The less loaded of two endpoints drawn at random (power of two choices), without those in
-  /// `tried`; draining ones only when no ready one is left. nullptr: all were tried.
-  EndpointRef pick(const std::vector<EndpointRef>& tried, std::uint64_t& random_state) const;
-
- private:
-  std::shared_ptr<const table::Backend> from_;
-  std::vector<EndpointRef> ready_;
-  std::vector<EndpointRef> draining_;
-};
-
-using BackendRef = boost::intrusive_ptr<const Backend>;
 
 }  // namespace weir::proxy

@@ -35,6 +35,9 @@ Body::Step Body::take(std::span<char> bytes, bool strip) {
 
 void Exchange::reset() {
   upgrade = false;
+  host = nullptr;
+  route = nullptr;
+  set_cookie.clear();
   tried.clear();
   to_backend.clear();
   to_client.clear();

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "proxy/chunk_decoder.h"
-#include "proxy/endpoint.h"
 #include "proxy/forward_head.h"
 #include "proxy/http_head.h"
+#include "proxy/live_table.h"
 #include "proxy/websocket.h"
 
 namespace weir::proxy {
@@ -67,12 +67,16 @@ struct Exchange {
   Body request_body;
 
   std::string host_storage;
+  std::string_view host_name;           ///< normalised
+  HostRef host;                         ///< as it was when the request came
+  const table::Route* route = nullptr;  ///< of `host`
   std::string path_storage;
   std::string request_text;  ///< lines that `to_backend` points into
   Gather to_backend;         ///< the head, and what of the body came with it
   std::vector<EndpointRef> tried;
 
-  ResponseHead response;  ///< valid only while its bytes are looked at
+  ResponseHead response;   ///< valid only while its bytes are looked at
+  std::string set_cookie;  ///< line for the client, or empty
   std::string response_text;
   Gather to_client;
 

@@ -32,6 +32,7 @@ class LoadGuard {
 }  // namespace
 
 Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
+  const auto& route = *exchange_->route;
   auto& exchange = *exchange_;
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
@@ -55,50 +56,67 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend) {
   exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
-  auto failure = AnswerReason::NoEndpoint;
-  EndpointRef endpoint;
+  Tries tries(worker_, *backend, route.retries);
+  const RequestParts parts{request, address_, exchange.host_name};
+  auto affinity = affinity_of(*backend, parts, worker_.random);
   bool try_kept = !exchange.upgrade;
+  EndpointRef endpoint;
   for (;;) {
-    if (endpoint == nullptr) endpoint = backend->pick(exchange.tried, worker_.random);
-    if (endpoint == nullptr) co_return co_await answer(failure);
-    const LoadGuard load(*endpoint);
-    auto stream = try_kept ? endpoint->take_idle() : Stream();
-    // What must not be sent twice is not sent into a connection that has just ended.
-    while (stream.is_open() && !is_idempotent(request.method) && !stream.is_quiet()) {
-      stream = endpoint->take_idle();
+    if (endpoint == nullptr) endpoint = tries.next_endpoint(affinity, exchange.tried);
+    if (endpoint == nullptr) co_return co_await answer(tries.last_failure());
+    if (route.sticky && backend->policy().sticky_cookie) {
+      exchange.set_cookie = set_cookie_line(*backend, affinity, endpoint, route.match.path,
+                                            stream_.is_tls(), std::chrono::system_clock::now());
     }
-    const bool reused = stream.is_open();
+    const LoadGuard load(*endpoint);
+    auto upstream = try_kept ? endpoint->take_idle() : UpstreamConnection();
+    // What must not be sent twice is not sent into a connection that has just ended.
+    while (upstream.stream.is_open() && !is_idempotent(request.method) &&
+           !upstream.stream.is_quiet()) {
+      upstream = endpoint->take_idle();
+    }
+    const bool reused = upstream.stream.is_open();
     if (reused) {
-      stream.listen(*this);
+      upstream.stream.listen(*this);
       worker_.counters.upstream_reuses.add();
     } else {
-      stream = co_await connect(*endpoint, failure);
+      auto failure = AnswerReason::ConnectFailed;
+      upstream.stream = co_await connect(*endpoint, failure);
+      upstream.close_after = loop().now() + worker_.options.timeouts.upstream_lifetime;
       if (cancelled()) co_return Next::Close;
-      if (!stream.is_open()) {
+      if (!upstream.stream.is_open()) {
         if (client_has_left()) {
           worker_.counters.requests_aborted.add();
           co_return Next::Close;
         }
+        tries.connect_failed(*endpoint, failure);
         exchange.tried.push_back(std::exchange(endpoint, nullptr));
         continue;
       }
     }
-    const auto outcome = co_await relay(stream, endpoint, reused);
+    const auto allowed = tries.allowed(request.method);
+    const auto outcome = co_await relay(upstream, endpoint, reused, allowed);
     if (outcome.kind == Outcome::Kind::Over) {
       // The request leaves the buffer, with what of its body was in it.
       begin_ += head_length_;
       co_return outcome.next;
     }
+    if (outcome.kind == Outcome::Kind::Stale) {
+      // The same endpoint, on a new connection: its other kept ones are as old.
+      worker_.counters.upstream_retries.add();
+      endpoint->close_idle();
+      try_kept = false;
+      continue;
+    }
+    tries.failed(*endpoint, outcome.reason);
     if (outcome.kind == Outcome::Kind::Failed) {
       if (outcome.reason == AnswerReason::BadRequest) {
         co_return co_await answer_malformed(outcome.reason);
       }
       co_return co_await answer(outcome.reason);
     }
-    // The same endpoint, on a new connection: its other kept ones are as old.
-    worker_.counters.upstream_retries.add();
-    endpoint->close_idle();
-    try_kept = false;
+    tries.take_retry();
+    exchange.tried.push_back(std::exchange(endpoint, nullptr));
   }
 }
 
@@ -142,9 +160,11 @@ Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& f
   co_return stream;
 }
 
-Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
-                                                        const EndpointRef& endpoint, bool reused) {
-  Relay relay(*this, backend, reused);
+Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upstream,
+                                                        const EndpointRef& endpoint, bool reused,
+                                                        const AllowedRetries& retries) {
+  auto& backend = upstream.stream;
+  Relay relay(*this, backend, reused, retries);
   bool armed = false;
   for (int steps = 1; !relay.over(); ++steps) {
     if (relay.step()) {
@@ -166,6 +186,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
     if (wake == Wake::Cancelled) relay.abort();
   }
   stop_timer();
+  if (relay.answered()) endpoint->health.succeeded();
   if (relay.tunnel()) {
     Tunnel::Pending pending;
     pending.to_client = relay.take_unsent();
@@ -173,8 +194,8 @@ Task<ClientConnection::Outcome> ClientConnection::relay(Stream& backend,
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), endpoint, std::move(pending));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
-    endpoint->keep_idle(std::move(backend), worker_.options.limits.pool_idle_per_endpoint,
-                        worker_.options.timeouts.upstream_idle);
+    ++upstream.requests;
+    endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
   }
   co_return relay.outcome();
 }

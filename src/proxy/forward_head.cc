@@ -113,6 +113,7 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
   } else if (edit.client_version == 10) {
     text += "Connection: keep-alive\r\n";
   }
+  text += edit.set_cookie;
   text += "\r\n";
 
   if (plain_line) gather.add(head.start_line);

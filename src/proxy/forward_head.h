@@ -40,9 +40,10 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, bool up
 
 struct ResponseEdit {
   int client_version = 11;
-  bool keep_alive = true;     ///< of the client's connection, after this response
-  bool upgrade = false;       ///< a 101 to a WebSocket handshake
-  bool drop_chunked = false;  ///< the body goes on without its chunked coding
+  bool keep_alive = true;       ///< of the client's connection, after this response
+  bool upgrade = false;         ///< a 101 to a WebSocket handshake
+  bool drop_chunked = false;    ///< the body goes on without its chunked coding
+  std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

@@ -27,6 +27,8 @@ FieldName field_name(http::field field) {
       return FieldName::Connection;
     case http::field::content_length:
       return FieldName::ContentLength;
+    case http::field::cookie:
+      return FieldName::Cookie;
     case http::field::expect:
       return FieldName::Expect;
     case http::field::host:

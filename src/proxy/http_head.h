@@ -16,6 +16,7 @@ enum class FieldName : std::uint8_t {
   Other,
   Connection,
   ContentLength,
+  Cookie,
   Expect,
   Host,
   KeepAlive,

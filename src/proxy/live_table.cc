@@ -1,13 +1,63 @@
 #include "proxy/live_table.h"
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 namespace {
+
+using Kind = table::PathMatch::Kind;
+
+/// With fewer routes than this, looking at each is faster than searching.
+constexpr std::size_t kSearchFrom = 16;
 
 /// By whole segments: "/a" and "/a/" both take "/a", "/a/" and "/a/b", not "/ab".
 bool has_prefix(std::string_view path, std::string_view prefix) {
   if (prefix.ends_with('/')) prefix.remove_suffix(1);
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+/// `start` with one more slash behind it if `slash` says so, without a copy.
+struct Wanted {
+  std::string_view start;
+  bool slash = false;
+
+  std::size_t size() const { return start.size() + (slash ? 1 : 0); }
+  /// <0: `path` stands before this in the order of routes; 0: it is this.
+  int compare(std::string_view path) const {
+    if (path.size() != size()) return path.size() > size() ? -1 : 1;
+    const int order = path.substr(0, start.size()).compare(start);
+    if (order != 0 || !slash) return order;
+    return static_cast<unsigned char>(path.back()) - '/';
+  }
+};
+
+const table::Route* search(const std::vector<table::Route>& routes, const Wanted& wanted,
+                           bool exact_too) {
+  auto found = std::partition_point(routes.begin(), routes.end(), [&](const table::Route& route) {
+    return wanted.compare(route.match.path) < 0;
+  });
+  for (; found != routes.end() && wanted.compare(found->match.path) == 0; ++found) {
+    if (exact_too || found->match.kind == Kind::Prefix) return &*found;
+  }
+  return nullptr;
+}
+
+/// Asks for each path that would fit, longest first: a binary search for each of the segments,
+/// however many routes there are.
+const table::Route* search(const std::vector<table::Route>& routes, std::string_view path) {
+  if (const auto* route = search(routes, {path, true}, false)) return route;
+  if (const auto* route = search(routes, {path, false}, true)) return route;
+  for (auto i = path.size(); i-- > 0;) {
+    if (path[i] != '/') continue;
+    if (i + 1 < path.size()) {
+      if (const auto* route = search(routes, {path.substr(0, i + 1), false}, false)) return route;
+    }
+    if (i > 0) {
+      if (const auto* route = search(routes, {path.substr(0, i), false}, false)) return route;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -19,14 +69,14 @@ void LiveTable::adopt(const Delta& delta) {
   for (const auto& backend : delta.backends) {
     backends_[backend->name] = BackendRef(new Backend(backend, endpoints_));
   }
-  for (const auto& host : delta.hosts) hosts_[host->name] = host;
+  for (const auto& host : delta.hosts) hosts_[host->name] = HostRef(new LiveHost(host));
   // What names goes before what is named.
   for (const auto& name : delta.removed_hosts) hosts_.erase(name);
   for (const auto& name : delta.removed_backends) backends_.erase(name);
   for (const auto& name : delta.removed_certificates) certificates_.erase(name);
 }
 
-const table::Host* LiveTable::find_host(std::string_view name) const {
+const LiveHost* LiveTable::find_host(std::string_view name) const {
   if (const auto exact = hosts_.find(name); exact != hosts_.end()) return exact->second.get();
   if (const auto dot = name.find('.'); dot != std::string_view::npos && dot > 0) {
     // "*" + ".example" without an allocation a request: names are short.
@@ -44,10 +94,10 @@ const table::Host* LiveTable::find_host(std::string_view name) const {
 }
 
 const table::Route* LiveTable::find_route(const table::Host& host, std::string_view path) {
+  if (host.routes.size() >= kSearchFrom) return search(host.routes, path);
   for (const auto& route : host.routes) {
-    const bool fits = route.match.kind == table::PathMatch::Kind::Exact
-                          ? path == route.match.path
-                          : has_prefix(path, route.match.path);
+    const bool fits = route.match.kind == Kind::Exact ? path == route.match.path
+                                                      : has_prefix(path, route.match.path);
     if (fits) return &route;
   }
   return nullptr;

@@ -6,12 +6,24 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "proxy/backend.h"
 #include "proxy/delta.h"
-#include "proxy/endpoint.h"
 #include "proxy/server_certificate.h"
 #include "table/table.h"
 
 namespace weir::proxy {
+
+/// A host with this worker's own count of those who use it: requests keep the one they began with,
+/// without touching what workers share.
+class LiveHost : public LocalRefCount<LiveHost> {
+ public:
+  explicit LiveHost(std::shared_ptr<const table::Host> policy) : policy_(std::move(policy)) {}
+  const table::Host& policy() const { return *policy_; }
+
+ private:
+  std::shared_ptr<const table::Host> policy_;
+};
+using HostRef = boost::intrusive_ptr<const LiveHost>;
 
 /// The table as one worker runs it. Belongs to that worker's thread; an update swaps the pointers
 /// of what changed, between two requests.
@@ -26,7 +38,7 @@ class LiveTable {
 
   /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
   /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
-  const table::Host* find_host(std::string_view name) const;
+  const LiveHost* find_host(std::string_view name) const;
   /// `path` is normalised. nullptr: no route of this host takes it.
   static const table::Route* find_route(const table::Host& host, std::string_view path);
 
@@ -42,7 +54,7 @@ class LiveTable {
     const auto* host = server_name.empty() ? nullptr : find_host(server_name);
     bool used = false;
     if (host != nullptr) {
-      for (const auto& name : host->certificates) used |= use_certificate(name, use);
+      for (const auto& name : host->policy().certificates) used |= use_certificate(name, use);
     }
     if (!used) used = use_certificate(settings_.default_certificate, use);
     if (!used && self_signed_) use(*self_signed_);
@@ -72,7 +84,7 @@ class LiveTable {
   EndpointMap& endpoints_;
   bool complete_ = false;
   table::Settings settings_;
-  Map<std::shared_ptr<const table::Host>> hosts_;
+  Map<HostRef> hosts_;
   Map<BackendRef> backends_;
   Map<std::shared_ptr<const ServerCertificate>> certificates_;
   std::shared_ptr<const ServerCertificate> self_signed_;

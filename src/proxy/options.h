@@ -24,7 +24,8 @@ struct Timeouts {
   std::chrono::milliseconds send{60'000};           ///< between two writes that made progress
   std::chrono::milliseconds keep_alive{75'000};     ///< idle client connection
   std::chrono::milliseconds upstream_idle{55'000};  ///< idle pooled connection to an endpoint
-  std::chrono::milliseconds tunnel_idle{3'600'000};  ///< tunnel without a byte either way
+  std::chrono::milliseconds upstream_lifetime{3'600'000};  ///< pooled connection, from connect
+  std::chrono::milliseconds tunnel_idle{3'600'000};        ///< tunnel without a byte either way
 };
 
 /// What one client may make a worker hold.
@@ -36,6 +37,7 @@ struct Limits {
   /// Request body → 413; 0: no limit.
   std::uint64_t body_bytes = 0;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
+  std::uint64_t requests_per_upstream_connection = 10'000;
 };
 
 /// What the data plane needs to start. Immutable afterwards.

@@ -10,13 +10,25 @@ constexpr std::uint8_t kCarefulReads = 16;
 
 }  // namespace
 
-ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bool reused)
+ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bool reused,
+                               const AllowedRetries& retries)
     : connection_(connection),
       worker_(connection.worker_),
       exchange_(*connection.exchange_),
       client_(connection.stream_),
       backend_(backend),
-      reused_(reused) {}
+      reused_(reused),
+      retries_(retries) {}
+
+bool ClientConnection::Relay::may_repeat() const {
+  return phase_ == Phase::Head && !informed_ && !body_read_ &&
+         (retries_.repeat_sent || !head_sent_);
+}
+
+void ClientConnection::Relay::fail(AnswerReason reason) {
+  const bool again = may_repeat() && retries_.allow(reason);
+  finish({again ? Outcome::Kind::Retry : Outcome::Kind::Failed, Next::Close, reason});
+}
 
 bool ClientConnection::Relay::step() {
   bool moved = false;
@@ -66,7 +78,7 @@ bool ClientConnection::Relay::send_request_body() {
   const auto limit = worker_.options.limits.body_bytes;
   if (taken.malformed || (limit != 0 && body.received() > limit)) {
     // The backend sees a body that never ends; its answer would be about something else.
-    if (phase_ == Phase::Head && !answered_) {
+    if (phase_ == Phase::Head && !heard_) {
       fail(taken.malformed ? AnswerReason::BadRequest : AnswerReason::BodyTooLarge);
     } else {
       abort();
@@ -117,7 +129,7 @@ bool ClientConnection::Relay::receive_response() {
     case IoResult::Status::Ok:
       break;
   }
-  answered_ = true;
+  heard_ = true;
   take_response(scratch.first(result.bytes));
   if (client_failed_) client_left();
   if (!over_ && to_client_.empty()) settle();
@@ -176,8 +188,13 @@ std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
       ResponseEdit edit;
       gather_response(head, edit, exchange_.response_text, exchange_.to_client);
       emit(exchange_.to_client);
+      informed_ = true;
     }
     return used;
+  }
+  if (may_repeat() && retries_.allow_status(head.status)) {
+    finish({Outcome::Kind::Retry, Next::Close, AnswerReason::BadResponse});
+    return 0;
   }
   respond_with(bytes.subspan(used), used);
   return used;
@@ -197,6 +214,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
   edit.drop_chunked = strip_chunks_;
+  edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
   phase_ = Phase::Body;
@@ -220,6 +238,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   }
   ResponseEdit edit;
   edit.upgrade = true;
+  edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
   emit(exchange_.to_client);
@@ -246,8 +265,8 @@ void ClientConnection::Relay::take_body(std::span<char> bytes) {
 void ClientConnection::Relay::backend_ended(bool failed) {
   if (phase_ == Phase::Head) {
     const bool replayable = is_idempotent(exchange_.request.method) || !head_sent_;
-    if (reused_ && !answered_ && !body_read_ && replayable) {
-      finish({Outcome::Kind::TryAgain, Next::Close, {}});
+    if (reused_ && !heard_ && !body_read_ && replayable) {
+      finish({Outcome::Kind::Stale, Next::Close, {}});
     } else {
       fail(AnswerReason::UpstreamReset);
     }

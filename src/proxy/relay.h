@@ -11,7 +11,7 @@ namespace weir::proxy {
 /// waiting and say whether they did anything; `ClientConnection::relay` waits when neither did.
 class ClientConnection::Relay {
  public:
-  Relay(ClientConnection& connection, Stream& backend, bool reused);
+  Relay(ClientConnection& connection, Stream& backend, bool reused, const AllowedRetries& retries);
 
   /// Ends when `over()`.
   bool step();
@@ -25,6 +25,8 @@ class ClientConnection::Relay {
   /// The client went away while it was to wait.
   void client_left();
 
+  /// A whole head of a final response came.
+  bool answered() const { return phase_ != Phase::Head || tunnel_; }
   /// The response's end was clean and the connection may carry another request.
   bool reusable() const { return reusable_; }
   /// After a 101: what of it the client has not yet taken.
@@ -55,7 +57,9 @@ class ClientConnection::Relay {
     over_ = true;
     outcome_ = outcome;
   }
-  void fail(AnswerReason reason) { finish({Outcome::Kind::Failed, Next::Close, reason}); }
+  void fail(AnswerReason reason);
+  /// The client has seen nothing yet, and the request is still here as a whole.
+  bool may_repeat() const;
 
   ClientConnection& connection_;
   WorkerState& worker_;
@@ -63,6 +67,7 @@ class ClientConnection::Relay {
   Stream& client_;
   Stream& backend_;
   const bool reused_;
+  const AllowedRetries& retries_;
 
   bool over_ = false;
   Outcome outcome_;
@@ -73,7 +78,8 @@ class ClientConnection::Relay {
   bool body_read_ = false;     // bytes of the body came after the head's buffer: no second try
 
   Phase phase_ = Phase::Head;
-  bool answered_ = false;  // bytes of a response were seen
+  bool heard_ = false;     // bytes of a response were seen
+  bool informed_ = false;  // the client got a 1xx
   HeadScanner scanner_;
   std::string partial_head_;
   Body response_body_;

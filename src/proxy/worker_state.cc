@@ -15,6 +15,8 @@ constexpr std::size_t kSpareExchanges = 64;
 WorkerState::WorkerState(const Options& with)
     : options(with),
       scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
+      pool_limits{with.limits.pool_idle_per_endpoint, with.timeouts.upstream_idle,
+                  with.limits.requests_per_upstream_connection},
       random(std::random_device{}() | 1U) {}
 
 WorkerState::~WorkerState() = default;

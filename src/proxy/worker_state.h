@@ -49,7 +49,8 @@ struct WorkerState {
   LiveTable table{endpoints};
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections
-  std::uint64_t random;   ///< state of the balancer's generator, never 0
+  PoolLimits pool_limits;
+  std::uint64_t random;  ///< state of the balancer's generator, never 0
 
   /// Client connections and tunnels.
   boost::intrusive::list<OpenConnection, boost::intrusive::constant_time_size<false>> open;

@@ -28,7 +28,7 @@
 namespace weir::proxy_control {
 
 namespace asio = boost::asio;
-using asio::experimental::awaitable_operators::operator||;
+using asio::experimental::awaitable_operators::operator||;  // NOLINT(misc-unused-using-decls)
 
 namespace {
 

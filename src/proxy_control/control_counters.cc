@@ -18,7 +18,7 @@ const char* refusal_name(FrameRefusal refusal) {
       return "stalled";
     case FrameRefusal::Peer:
       return "peer";
-    case FrameRefusal::kCount:
+    case FrameRefusal::Count:
       break;
   }
   return "";

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "table/table.h"
+
 namespace weir::proxy_control {
 
 /// Why what came over the control socket was refused as a whole. Closed list.
@@ -15,7 +17,7 @@ enum class FrameRefusal : std::uint8_t {
   Cut,          // the controller hung up inside of a frame
   Stalled,      // a frame that was begun and not ended in time
   Peer,         // the process that listens belongs to somebody else
-  kCount,
+  Count,
 };
 const char* refusal_name(FrameRefusal refusal);
 
@@ -26,8 +28,8 @@ struct ControlCounters {
   std::uint64_t generation = 0;  ///< the newest that every worker runs; 0 for the state file's
   std::uint64_t updates_applied = 0;
   std::uint64_t resources_refused = 0;
-  std::array<std::uint64_t, 4> resources{};  ///< held, by ResourceKind - 1
-  std::array<std::uint64_t, static_cast<std::size_t>(FrameRefusal::kCount)> frames_refused{};
+  table::CountByKind resources{};  ///< held
+  std::array<std::uint64_t, static_cast<std::size_t>(FrameRefusal::Count)> frames_refused{};
   std::uint64_t state_writes = 0;
   std::uint64_t state_failures = 0;
   std::uint64_t dns_answers = 0;

@@ -104,7 +104,7 @@ class Collector : public prometheus::Collectable {
     }
     counter_family("weir_proxy_local_answers_total",
                    "Requests that weir answered itself, by reason.");
-    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::AnswerReason::kCount); ++i) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::AnswerReason::Count); ++i) {
       series(
           {{"reason", proxy::reason_name(static_cast<proxy::AnswerReason>(i))}},
           sum([i](const Counters& counters) -> const proxy::Cell& { return counters.answers[i]; }));
@@ -120,8 +120,11 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_upstream_reuses_total", "Requests sent over a pooled connection.",
             sum(&Counters::upstream_reuses));
     counter("weir_proxy_upstream_retries_total",
-            "Requests sent again because a pooled connection was stale.",
+            "Requests sent again: a pooled connection was stale, or an endpoint failed.",
             sum(&Counters::upstream_retries));
+    counter("weir_proxy_endpoint_ejections_total",
+            "Times that a worker left an endpoint out for a while, after failures in a row.",
+            sum(&Counters::endpoint_ejections));
   }
 
   void collect_tunnels() const {
@@ -129,7 +132,7 @@ class Collector : public prometheus::Collectable {
             sum(&Counters::tunnels_opened));
     gauge("weir_proxy_tunnels_open", "WebSocket tunnels open.", sum(&Counters::tunnels_open));
     counter_family("weir_proxy_tunnels_ended_total", "WebSocket tunnels ended, by reason.");
-    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::TunnelEnd::kCount); ++i) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::TunnelEnd::Count); ++i) {
       series({{"reason", proxy::tunnel_end_name(static_cast<proxy::TunnelEnd>(i))}},
              sum([i](const Counters& counters) -> const proxy::Cell& {
                return counters.tunnels_ended[i];
@@ -141,7 +144,6 @@ class Collector : public prometheus::Collectable {
   }
 
   void collect_control() const {
-    static constexpr const char* kKinds[] = {"settings", "certificate", "backend", "host"};
     gauge("weir_proxy_control_connected", "1 while connected to a controller.",
           control_.connected ? 1 : 0);
     counter("weir_proxy_control_connects_total", "Connections to a controller.",
@@ -150,7 +152,8 @@ class Collector : public prometheus::Collectable {
           static_cast<double>(control_.generation));
     gauge_family("weir_proxy_table_resources", "Resources of the table that is held, by kind.");
     for (std::size_t i = 0; i < control_.resources.size(); ++i) {
-      series({{"kind", kKinds[i]}}, static_cast<double>(control_.resources[i]));
+      series({{"kind", table::label_of(table::kResourceKinds[i])}},
+             static_cast<double>(control_.resources[i]));
     }
     counter("weir_proxy_table_updates_total", "Updates that every worker took.",
             static_cast<double>(control_.updates_applied));

@@ -169,7 +169,7 @@ util::Result<StateFile::Secrets> StateFile::save(
   std::vector<table::EncodedResource> open;
   std::vector<table::EncodedResource> secret;
   for (const auto& resource : resources) {
-    const bool hide = !on_memory_ && resource.key.kind == table::ResourceKind::Certificate;
+    const bool hide = !on_memory_ && table::is_secret(resource.key.kind);
     (hide ? secret : open).push_back(resource);
   }
   std::optional<SealKey> key;

@@ -34,6 +34,14 @@ struct AddTo {
     delta.hosts.push_back(std::make_shared<const table::Host>(std::move(host)));
     return std::nullopt;
   }
+  std::optional<std::string> operator()(table::TrustBundle&& bundle) const {
+    delta.trust_bundles.push_back(std::make_shared<const table::TrustBundle>(std::move(bundle)));
+    return std::nullopt;
+  }
+  std::optional<std::string> operator()(table::TicketSeed&& seed) const {
+    delta.ticket_seed = std::move(seed);
+    return std::nullopt;
+  }
 };
 
 std::optional<std::string> decode_into(proxy::Delta& delta,
@@ -92,6 +100,12 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
       break;
     case table::ResourceKind::Host:
       delta.removed_hosts.push_back(key.name);
+      break;
+    case table::ResourceKind::TrustBundle:
+      delta.removed_trust_bundles.push_back(key.name);
+      break;
+    case table::ResourceKind::TicketSeed:
+      delta.ticket_seed = table::TicketSeed{};
       break;
   }
 }

@@ -42,14 +42,14 @@ class TableHolder {
   /// All of it, in the order in which resources travel. The bytes are shared.
   std::vector<table::EncodedResource> resources() const;
   /// How many of each kind, by ResourceKind - 1.
-  const std::array<std::uint64_t, 4>& counts() const { return counts_; }
+  const table::CountByKind& counts() const { return counts_; }
 
  private:
   void upsert(const table::EncodedResource& resource, Change& change);
   void remove(const table::ResourceKey& key, Change& change);
 
   std::map<table::ResourceKey, table::EncodedResource> resources_;
-  std::array<std::uint64_t, 4> counts_{};
+  table::CountByKind counts_{};
 };
 
 }  // namespace weir::proxy_control

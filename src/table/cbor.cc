@@ -15,21 +15,21 @@ class Checker {
   /// nullptr, or what is wrong.
   const char* check_document() {
     if (bytes_.empty()) return "is empty";
-    if (bytes_[0] >> 5 != kMap) return "is not a map";
+    if (bytes_[0] >> 5 != Map) return "is not a map";
     if (const char* wrong = check_item(0)) return wrong;
     return position_ == bytes_.size() ? nullptr : "has bytes after its end";
   }
 
  private:
   enum MajorType : std::uint8_t {
-    kUnsigned = 0,
-    kNegative = 1,
-    kByteString = 2,
-    kText = 3,
-    kArray = 4,
-    kMap = 5,
-    kTag = 6,
-    kSimple = 7,
+    Unsigned = 0,
+    Negative = 1,
+    ByteString = 2,
+    Text = 3,
+    Array = 4,
+    Map = 5,
+    Tag = 6,
+    Simple = 7,
   };
 
   const char* check_item(int depth) {
@@ -38,25 +38,25 @@ class Checker {
     if (position_ == bytes_.size()) return "ends early";
     const std::uint8_t initial = bytes_[position_++];
     const auto type = static_cast<MajorType>(initial >> 5);
-    if (type == kSimple) {
+    if (type == Simple) {
       const bool known = initial >= 0xf4 && initial <= 0xf6;  // false, true, null
       return known ? nullptr : "has a float or a simple value";
     }
-    if (type == kTag) return "has a tag";
+    if (type == Tag) return "has a tag";
     std::uint64_t argument = 0;
     if (const char* wrong = read_argument(initial & 0x1f, argument)) return wrong;
     switch (type) {
-      case kByteString:
+      case ByteString:
         return take(argument, nullptr);
-      case kText: {
+      case Text: {
         std::span<const std::uint8_t> text;
         if (const char* wrong = take(argument, &text)) return wrong;
         const std::string_view view(reinterpret_cast<const char*>(text.data()), text.size());
         return is_utf8(view) ? nullptr : "has text that is not UTF-8";
       }
-      case kArray:
+      case Array:
         return check_array(argument, depth);
-      case kMap:
+      case Map:
         return check_map(argument, depth);
       default:
         return nullptr;
@@ -76,7 +76,7 @@ class Checker {
     std::span<const std::uint8_t> last_key;
     for (std::uint64_t i = 0; i < count; ++i) {
       if (position_ == bytes_.size()) return "ends early";
-      if (bytes_[position_] >> 5 != kText) return "has a key that is not text";
+      if (bytes_[position_] >> 5 != Text) return "has a key that is not text";
       const std::size_t start = position_;
       if (const char* wrong = check_item(depth + 1)) return wrong;
       const auto key = text_of(start);
@@ -180,6 +180,15 @@ void Reader::text(const char* key, std::string& out, std::size_t max) {
   const auto& value = field->get_ref<const std::string&>();
   if (value.size() > max) return fail(key, "is longer than " + std::to_string(max) + " bytes");
   out = value;
+}
+
+void Reader::binary(const char* key, std::string& out, std::size_t max) {
+  const Json* field = find(key);
+  if (field == nullptr) return;
+  if (!field->is_binary()) return fail(key, "is not a byte string");
+  const auto& value = field->get_binary();
+  if (value.size() > max) return fail(key, "is longer than " + std::to_string(max) + " bytes");
+  out.assign(value.begin(), value.end());
 }
 
 void Reader::flag(const char* key, bool& out) {

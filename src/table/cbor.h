@@ -47,6 +47,7 @@ class Reader {
   Reader(const Json& value, std::string path, std::optional<util::Error>& error);
 
   void text(const char* key, std::string& out, std::size_t max);
+  void binary(const char* key, std::string& out, std::size_t max);
   void flag(const char* key, bool& out);
   void number(const char* key, std::uint64_t& out, std::uint64_t min, std::uint64_t max);
   void number(const char* key, std::uint32_t& out, std::uint32_t min, std::uint32_t max);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 
 #include "table/cbor.h"
@@ -23,10 +24,26 @@ constexpr std::size_t kMaxRoutes = 20'000;
 constexpr std::size_t kMaxCertificatesOfHost = 64;
 constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
+constexpr std::size_t kMaxTextParts = 32;
+constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
+constexpr std::uint32_t kMaxTries = 16;
+constexpr std::size_t kMaxStatuses = 64;
+constexpr std::uint32_t kMaxVerifyDepth = 32;
+constexpr std::size_t kMinTicketSeed = 32;
+constexpr std::size_t kMaxTicketSeed = 256;
+constexpr std::size_t kMaxOcsp = 64 * 1024;
+constexpr std::size_t kMaxCiphers = 4 * 1024;
+constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
 constexpr const char* kStates[] = {"ready", "draining"};
+constexpr const char* kSources[] = {"literal", "client_address", "host",    "request_uri",
+                                    "header",  "cookie",         "argument"};
+constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
+constexpr const char* kStickyModes[] = {"balanced", "persistent"};
+constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
+constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
 
 // Writing: a field at its default is left out, so that a field added later does not change the hash
 // of what does not use it.
@@ -49,6 +66,10 @@ void put_list(Json& map, const char* key, const Items& items, Write write) {
   map[key] = std::move(list);
 }
 
+Json binary(const std::string& bytes) {
+  return Json::binary({bytes.begin(), bytes.end()});
+}
+
 Json write(const Endpoint& endpoint) {
   static const Endpoint usual;
   Json map = Json::object();
@@ -69,11 +90,116 @@ Json write(const DnsName& dns) {
   return map;
 }
 
+Json write(const TextPart& part) {
+  static const TextPart usual;
+  Json map = Json::object();
+  put_choice(map, "source", part.source, usual.source, kSources);
+  put(map, "text", part.text, usual.text);
+  return map;
+}
+
+Json write(const Balancing& balancing) {
+  static const Balancing usual;
+  Json map = Json::object();
+  put_choice(map, "algorithm", balancing.algorithm, usual.algorithm, kAlgorithms);
+  put_list(map, "hash_key", balancing.hash_key, [](const auto& item) { return write(item); });
+  put(map, "slow_start_ms", balancing.slow_start_ms, usual.slow_start_ms);
+  return map;
+}
+
+Json write(const StickyCookie& cookie) {
+  static const StickyCookie usual;
+  Json map = Json::object();
+  put_choice(map, "mode", cookie.mode, usual.mode, kStickyModes);
+  put(map, "name", cookie.name, usual.name);
+  put(map, "salt", cookie.salt, usual.salt);
+  put(map, "path", cookie.path, usual.path);
+  put(map, "domain", cookie.domain, usual.domain);
+  put_choice(map, "same_site", cookie.same_site, usual.same_site, kSameSites);
+  put(map, "always_secure", cookie.always_secure, usual.always_secure);
+  if (cookie.expires_s) map["expires_s"] = *cookie.expires_s;
+  if (cookie.max_age_s) map["max_age_s"] = *cookie.max_age_s;
+  put(map, "change_on_failure", cookie.change_on_failure, usual.change_on_failure);
+  return map;
+}
+
+Json write(const PassiveHealth& health) {
+  static const PassiveHealth usual;
+  Json map = Json::object();
+  put(map, "failures", health.failures, usual.failures);
+  put(map, "first_ms", health.first_ms, usual.first_ms);
+  put(map, "most_ms", health.most_ms, usual.most_ms);
+  return map;
+}
+
+Json write(const Retries& retries) {
+  static const Retries usual;
+  Json map = Json::object();
+  put(map, "tries", retries.tries, usual.tries);
+  put(map, "window_ms", retries.window_ms, usual.window_ms);
+  put(map, "on_error", retries.on_error, usual.on_error);
+  put(map, "on_timeout", retries.on_timeout, usual.on_timeout);
+  put(map, "on_invalid_response", retries.on_invalid_response, usual.on_invalid_response);
+  put(map, "non_idempotent", retries.non_idempotent, usual.non_idempotent);
+  put_list(map, "on_status", retries.on_status, [](auto status) { return Json(status); });
+  return map;
+}
+
 Json write(const WeightedBackend& backend) {
   static const WeightedBackend usual;
   Json map = Json::object();
   put(map, "backend", backend.backend, usual.backend);
   put(map, "weight", backend.weight, usual.weight);
+  return map;
+}
+
+void put(Json& map, const TlsVersions& versions) {
+  static const TlsVersions usual;
+  put(map, "tls12", versions.tls12, usual.tls12);
+  put(map, "tls13", versions.tls13, usual.tls13);
+}
+
+Json write(const UpstreamTls& tls) {
+  static const UpstreamTls usual;
+  Json map = Json::object();
+  put(map, "server_name", tls.server_name, usual.server_name);
+  put(map, "send_server_name", tls.send_server_name, usual.send_server_name);
+  put(map, "verify", tls.verify, usual.verify);
+  put(map, "trust", tls.trust, usual.trust);
+  put(map, "verify_depth", tls.verify_depth, usual.verify_depth);
+  put(map, "certificate", tls.certificate, usual.certificate);
+  put(map, tls.versions);
+  put(map, "ciphers", tls.ciphers, usual.ciphers);
+  return map;
+}
+
+Json write(const ClientCertificates& clients) {
+  static const ClientCertificates usual;
+  Json map = Json::object();
+  put_choice(map, "mode", clients.mode, usual.mode, kClientCertificateModes);
+  put(map, "trust", clients.trust, usual.trust);
+  put(map, "verify_depth", clients.verify_depth, usual.verify_depth);
+  return map;
+}
+
+Json write(const TlsSettings& tls) {
+  static const TlsSettings usual;
+  Json map = Json::object();
+  put(map, tls.versions);
+  put(map, "ciphers", tls.ciphers, usual.ciphers);
+  put(map, "groups", tls.groups, usual.groups);
+  put(map, "session_tickets", tls.session_tickets, usual.session_tickets);
+  put(map, "session_timeout_s", tls.session_timeout_s, usual.session_timeout_s);
+  put(map, "reject_unknown_names", tls.reject_unknown_names, usual.reject_unknown_names);
+  return map;
+}
+
+Json write(const Hsts& hsts) {
+  static const Hsts usual;
+  Json map = Json::object();
+  put(map, "max_age_s", hsts.max_age_s, usual.max_age_s);
+  put(map, "include_subdomains", hsts.include_subdomains, usual.include_subdomains);
+  put(map, "preload", hsts.preload, usual.preload);
   return map;
 }
 
@@ -85,6 +211,9 @@ Json write(const Route& route) {
   put(map, "origin", route.origin, usual.origin);
   put(map, "https_only", route.https_only, usual.https_only);
   put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
+  if (route.upstream_tls) map["upstream_tls"] = write(*route.upstream_tls);
+  if (route.retries != usual.retries) map["retries"] = write(route.retries);
+  put(map, "sticky", route.sticky, usual.sticky);
   return map;
 }
 
@@ -95,6 +224,10 @@ struct WriteResource {
     put(map, "default_certificate", settings.default_certificate, usual.default_certificate);
     put(map, "public_http_port", settings.public_http_port, usual.public_http_port);
     put(map, "public_https_port", settings.public_https_port, usual.public_https_port);
+    if (settings.tls != usual.tls) map["tls"] = write(settings.tls);
+    if (settings.hsts) map["hsts"] = write(*settings.hsts);
+    put(map, "underscores_in_headers", settings.underscores_in_headers,
+        usual.underscores_in_headers);
     return map;
   }
 
@@ -104,6 +237,7 @@ struct WriteResource {
     put(map, "name", certificate.name, usual.name);
     put(map, "chain_pem", certificate.chain_pem, usual.chain_pem);
     put(map, "key_pem", certificate.key_pem, usual.key_pem);
+    if (!certificate.ocsp_der.empty()) map["ocsp_der"] = binary(certificate.ocsp_der);
     return map;
   }
 
@@ -113,6 +247,11 @@ struct WriteResource {
     put(map, "name", backend.name, usual.name);
     put_list(map, "endpoints", backend.endpoints, [](const auto& item) { return write(item); });
     if (backend.dns) map["dns"] = write(*backend.dns);
+    if (backend.balancing != usual.balancing) map["balancing"] = write(backend.balancing);
+    if (backend.sticky_cookie) map["sticky_cookie"] = write(*backend.sticky_cookie);
+    if (backend.passive_health != usual.passive_health) {
+      map["passive_health"] = write(backend.passive_health);
+    }
     return map;
   }
 
@@ -121,7 +260,25 @@ struct WriteResource {
     Json map = Json::object();
     put(map, "name", host.name, usual.name);
     put_list(map, "certificates", host.certificates, [](const auto& name) { return Json(name); });
+    if (host.client_certificates) map["client_certificates"] = write(*host.client_certificates);
+    put(map, "ciphers", host.ciphers, usual.ciphers);
+    put(map, "passthrough", host.passthrough, usual.passthrough);
     put_list(map, "routes", host.routes, [](const auto& item) { return write(item); });
+    return map;
+  }
+
+  Json operator()(const TrustBundle& bundle) const {
+    static const TrustBundle usual;
+    Json map = Json::object();
+    put(map, "name", bundle.name, usual.name);
+    put(map, "ca_pem", bundle.ca_pem, usual.ca_pem);
+    put(map, "crl_pem", bundle.crl_pem, usual.crl_pem);
+    return map;
+  }
+
+  Json operator()(const TicketSeed& seed) const {
+    Json map = Json::object();
+    if (!seed.bytes.empty()) map["bytes"] = binary(seed.bytes);
     return map;
   }
 };
@@ -201,11 +358,146 @@ DnsName read_dns(Reader map) {
   return dns;
 }
 
+void read_optional_seconds(Reader& map, const char* key, std::optional<std::uint32_t>& out) {
+  if (map.find(key) == nullptr) return;
+  map.number(key, out.emplace(), 0, std::numeric_limits<std::uint32_t>::max());
+}
+
+TextPart read_text_part(Reader map) {
+  TextPart part;
+  map.choice("source", part.source, kSources);
+  read_name(map, "text", part.text);
+  using Source = TextPart::Source;
+  const bool named = part.source == Source::Header || part.source == Source::Cookie ||
+                     part.source == Source::Argument;
+  if (named && part.text.empty()) map.fail("text", "is empty");
+  return part;
+}
+
+Balancing read_balancing(Reader map, std::optional<util::Error>& error) {
+  Balancing balancing;
+  map.choice("algorithm", balancing.algorithm, kAlgorithms);
+  map.list("hash_key", kMaxTextParts, [&](const Json& item, std::string path) {
+    balancing.hash_key.push_back(read_text_part(Reader(item, std::move(path), error)));
+  });
+  if ((balancing.algorithm == Balancing::Algorithm::Hash) == balancing.hash_key.empty()) {
+    map.fail("hash_key", "and the algorithm \"hash\" need each other");
+  }
+  map.number("slow_start_ms", balancing.slow_start_ms, 0, kMaxMilliseconds);
+  return balancing;
+}
+
+/// RFC 6265 §4.1.1: a token; what ends an attribute must not be in a path or domain.
+void read_cookie_text(Reader& map, const char* key, std::string& out, std::string_view refused) {
+  read_name(map, key, out);
+  if (out.find_first_of(refused) != std::string::npos) map.fail(key, "has a byte that cannot be");
+}
+
+StickyCookie read_sticky_cookie(Reader map) {
+  StickyCookie cookie;
+  map.choice("mode", cookie.mode, kStickyModes);
+  read_cookie_text(map, "name", cookie.name, "()<>@,;:\\\"/[]?={} \t");
+  if (cookie.name.empty()) map.fail("name", "is empty");
+  read_name(map, "salt", cookie.salt);
+  read_cookie_text(map, "path", cookie.path, ";");
+  read_cookie_text(map, "domain", cookie.domain, "; ,");
+  map.choice("same_site", cookie.same_site, kSameSites);
+  map.flag("always_secure", cookie.always_secure);
+  read_optional_seconds(map, "expires_s", cookie.expires_s);
+  read_optional_seconds(map, "max_age_s", cookie.max_age_s);
+  map.flag("change_on_failure", cookie.change_on_failure);
+  return cookie;
+}
+
+PassiveHealth read_passive_health(Reader map) {
+  PassiveHealth health;
+  map.number("failures", health.failures, 0, 1'000'000);
+  map.number("first_ms", health.first_ms, 1, kMaxMilliseconds);
+  map.number("most_ms", health.most_ms, 1, kMaxMilliseconds);
+  return health;
+}
+
+Retries read_retries(Reader map) {
+  Retries retries;
+  map.number("tries", retries.tries, 1, kMaxTries);
+  map.number("window_ms", retries.window_ms, 0, kMaxMilliseconds);
+  map.flag("on_error", retries.on_error);
+  map.flag("on_timeout", retries.on_timeout);
+  map.flag("on_invalid_response", retries.on_invalid_response);
+  map.flag("non_idempotent", retries.non_idempotent);
+  map.list("on_status", kMaxStatuses, [&](const Json& item, const std::string& path) {
+    const bool fits = item.is_number_unsigned() && item.get<std::uint64_t>() >= 300 &&
+                      item.get<std::uint64_t>() <= 599;
+    const auto status = fits ? item.get<std::uint16_t>() : std::uint16_t{0};
+    if (!fits || (!retries.on_status.empty() && retries.on_status.back() >= status)) {
+      return map.fail("on_status",
+                      "has something at " + path + " that is no status, or not sorted");
+    }
+    retries.on_status.push_back(status);
+  });
+  return retries;
+}
+
 WeightedBackend read_weighted(Reader map) {
   WeightedBackend backend;
   read_required_name(map, "backend", backend.backend);
   map.number("weight", backend.weight, 0, kMaxWeight);
   return backend;
+}
+
+void read_versions(Reader& map, TlsVersions& versions) {
+  map.flag("tls12", versions.tls12);
+  map.flag("tls13", versions.tls13);
+  if (!versions.tls12 && !versions.tls13) map.fail("tls13", "is off, and so is tls12");
+}
+
+void read_ciphers(Reader& map, const char* key, std::string& out) {
+  map.text(key, out, kMaxCiphers);
+  if (has_control_character(out)) map.fail(key, "has a control character");
+}
+
+UpstreamTls read_upstream_tls(Reader map) {
+  UpstreamTls tls;
+  map.text("server_name", tls.server_name, kMaxName);
+  if (!tls.server_name.empty() && !is_host_name(tls.server_name)) {
+    map.fail("server_name", "is not a lower-case host name");
+  }
+  map.flag("send_server_name", tls.send_server_name);
+  map.flag("verify", tls.verify);
+  read_name(map, "trust", tls.trust);
+  if (tls.verify && tls.trust.empty()) map.fail("trust", "is missing, with verify on");
+  map.number("verify_depth", tls.verify_depth, 0, kMaxVerifyDepth);
+  read_name(map, "certificate", tls.certificate);
+  read_versions(map, tls.versions);
+  read_ciphers(map, "ciphers", tls.ciphers);
+  return tls;
+}
+
+ClientCertificates read_client_certificates(Reader map) {
+  ClientCertificates clients;
+  map.choice("mode", clients.mode, kClientCertificateModes);
+  read_name(map, "trust", clients.trust);
+  map.number("verify_depth", clients.verify_depth, 0, kMaxVerifyDepth);
+  return clients;
+}
+
+TlsSettings read_tls_settings(Reader map) {
+  TlsSettings tls;
+  read_versions(map, tls.versions);
+  read_ciphers(map, "ciphers", tls.ciphers);
+  read_ciphers(map, "groups", tls.groups);
+  map.flag("session_tickets", tls.session_tickets);
+  map.number("session_timeout_s", tls.session_timeout_s, 1, kMaxSessionTimeout);
+  map.flag("reject_unknown_names", tls.reject_unknown_names);
+  return tls;
+}
+
+Hsts read_hsts(Reader map) {
+  Hsts hsts;
+  map.number("max_age_s", hsts.max_age_s, 0, std::numeric_limits<std::uint32_t>::max());
+  map.flag("include_subdomains", hsts.include_subdomains);
+  map.flag("preload", hsts.preload);
+  return hsts;
 }
 
 Route read_route(Reader map, std::optional<util::Error>& error) {
@@ -219,14 +511,26 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
   map.list("backends", kMaxBackendsOfRoute, [&](const Json& item, std::string path) {
     route.backends.push_back(read_weighted(Reader(item, std::move(path), error)));
   });
+  if (const Json* tls = map.find("upstream_tls")) {
+    route.upstream_tls = read_upstream_tls(Reader(*tls, map.at("upstream_tls"), error));
+  }
+  if (const Json* retries = map.find("retries")) {
+    route.retries = read_retries(Reader(*retries, map.at("retries"), error));
+  }
+  map.flag("sticky", route.sticky);
   return route;
 }
 
-Settings read_settings(Reader map) {
+Settings read_settings(Reader map, std::optional<util::Error>& error) {
   Settings settings;
   read_name(map, "default_certificate", settings.default_certificate);
   map.port("public_http_port", settings.public_http_port);
   map.port("public_https_port", settings.public_https_port);
+  if (const Json* tls = map.find("tls")) {
+    settings.tls = read_tls_settings(Reader(*tls, "tls", error));
+  }
+  if (const Json* hsts = map.find("hsts")) settings.hsts = read_hsts(Reader(*hsts, "hsts", error));
+  map.flag("underscores_in_headers", settings.underscores_in_headers);
   return settings;
 }
 
@@ -235,7 +539,23 @@ Certificate read_certificate(Reader map) {
   read_required_name(map, "name", certificate.name);
   map.text("chain_pem", certificate.chain_pem, kMaxPem);
   map.text("key_pem", certificate.key_pem, kMaxPem);
+  map.binary("ocsp_der", certificate.ocsp_der, kMaxOcsp);
   return certificate;
+}
+
+TrustBundle read_trust_bundle(Reader map) {
+  TrustBundle bundle;
+  read_required_name(map, "name", bundle.name);
+  map.text("ca_pem", bundle.ca_pem, kMaxPem);
+  map.text("crl_pem", bundle.crl_pem, kMaxPem);
+  return bundle;
+}
+
+TicketSeed read_ticket_seed(Reader map) {
+  TicketSeed seed;
+  map.binary("bytes", seed.bytes, kMaxTicketSeed);
+  if (seed.bytes.size() < kMinTicketSeed) map.fail("bytes", "is shorter than 32 bytes");
+  return seed;
 }
 
 Backend read_backend(Reader map, std::optional<util::Error>& error) {
@@ -251,6 +571,15 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   if (const Json* dns = map.find("dns")) {
     backend.dns = read_dns(Reader(*dns, "dns", error));
     if (!backend.endpoints.empty()) map.fail("endpoints", "stand beside a DNS name");
+  }
+  if (const Json* balancing = map.find("balancing")) {
+    backend.balancing = read_balancing(Reader(*balancing, "balancing", error), error);
+  }
+  if (const Json* cookie = map.find("sticky_cookie")) {
+    backend.sticky_cookie = read_sticky_cookie(Reader(*cookie, "sticky_cookie", error));
+  }
+  if (const Json* health = map.find("passive_health")) {
+    backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
   }
   return backend;
 }
@@ -272,8 +601,18 @@ Host read_host(Reader map, std::optional<util::Error>& error) {
     }
     host.certificates.push_back(item.get<std::string>());
   });
+  if (const Json* clients = map.find("client_certificates")) {
+    host.client_certificates =
+        read_client_certificates(Reader(*clients, "client_certificates", error));
+  }
+  read_ciphers(map, "ciphers", host.ciphers);
+  read_name(map, "passthrough", host.passthrough);
   map.list("routes", kMaxRoutes, [&](const Json& item, std::string path) {
     host.routes.push_back(read_route(Reader(item, std::move(path), error), error));
+    const auto count = host.routes.size();
+    if (count > 1 && !comes_before(host.routes[count - 2].match, host.routes[count - 1].match)) {
+      map.fail("routes", "are not sorted, or one is there twice");
+    }
   });
   return host;
 }
@@ -282,13 +621,17 @@ Resource read_resource(ResourceKind kind, const Json& document, std::optional<ut
   Reader map(document, "", error);
   switch (kind) {
     case ResourceKind::Settings:
-      return read_settings(map);
+      return read_settings(map, error);
     case ResourceKind::Certificate:
       return read_certificate(map);
     case ResourceKind::Backend:
       return read_backend(map, error);
     case ResourceKind::Host:
       return read_host(map, error);
+    case ResourceKind::TrustBundle:
+      return read_trust_bundle(map);
+    case ResourceKind::TicketSeed:
+      return read_ticket_seed(map);
   }
   error = util::unsupported("unknown kind of resource");
   return Settings{};

@@ -47,11 +47,10 @@ Json number(ResourceKind kind) {
 }
 
 std::optional<ResourceKind> known_kind(std::uint64_t number) {
-  if (number < static_cast<std::uint64_t>(ResourceKind::Settings) ||
-      number > static_cast<std::uint64_t>(ResourceKind::Host)) {
-    return std::nullopt;
+  for (const auto kind : kResourceKinds) {
+    if (number == static_cast<std::uint64_t>(kind)) return kind;
   }
-  return static_cast<ResourceKind>(number);
+  return std::nullopt;
 }
 
 bool is_name_text(std::string_view text) {

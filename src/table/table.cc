@@ -13,12 +13,40 @@ struct KeyOf {
     return {ResourceKind::Backend, backend.name};
   }
   ResourceKey operator()(const Host& host) const { return {ResourceKind::Host, host.name}; }
+  ResourceKey operator()(const TrustBundle& bundle) const {
+    return {ResourceKind::TrustBundle, bundle.name};
+  }
+  ResourceKey operator()(const TicketSeed&) const { return {ResourceKind::TicketSeed, ""}; }
 };
 
 }  // namespace
 
+bool comes_before(const PathMatch& a, const PathMatch& b) {
+  if (a.path.size() != b.path.size()) return a.path.size() > b.path.size();
+  const int order = a.path.compare(b.path);
+  return order != 0 ? order < 0 : a.kind < b.kind;
+}
+
 ResourceKey key_of(const Resource& resource) {
   return std::visit(KeyOf{}, resource);
+}
+
+const char* label_of(ResourceKind kind) {
+  switch (kind) {
+    case ResourceKind::Settings:
+      return "settings";
+    case ResourceKind::Certificate:
+      return "certificate";
+    case ResourceKind::Backend:
+      return "backend";
+    case ResourceKind::Host:
+      return "host";
+    case ResourceKind::TrustBundle:
+      return "trust_bundle";
+    case ResourceKind::TicketSeed:
+      return "ticket_seed";
+  }
+  return "";
 }
 
 std::string to_string(const ResourceKey& key) {
@@ -31,6 +59,10 @@ std::string to_string(const ResourceKey& key) {
       return "backend " + key.name;
     case ResourceKind::Host:
       return key.name.empty() ? "host (every other name)" : "host " + key.name;
+    case ResourceKind::TrustBundle:
+      return "trust bundle " + key.name;
+    case ResourceKind::TicketSeed:
+      return "ticket seed";
   }
   return "unknown resource " + key.name;
 }

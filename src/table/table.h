@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <variant>
@@ -40,22 +42,108 @@ struct DnsName {
   bool operator==(const DnsName&) const = default;
 };
 
+/// A piece of a text that is put together from a request.
+struct TextPart {
+  enum class Source : std::uint8_t {
+    Literal,
+    ClientAddress,
+    Host,        ///< without port, lower case
+    RequestUri,  ///< path and query as received
+    Header,      ///< all values, joined with ", "
+    Cookie,
+    Argument,  ///< of the query, as received
+  };
+  Source source = Source::Literal;
+  std::string text;  ///< the literal, or the name of the header, cookie or argument
+
+  bool operator==(const TextPart&) const = default;
+};
+
+/// Which endpoint takes a request.
+struct Balancing {
+  enum class Algorithm : std::uint8_t {
+    TwoChoices,        ///< the less loaded of two drawn at random
+    RoundRobin,        ///< each worker for itself, from a random place
+    LeastConnections,  ///< the least loaded of all
+    Hash,              ///< the same endpoint for the same `hash_key`, while it is not overloaded
+  };
+  Algorithm algorithm = Algorithm::TwoChoices;
+  std::vector<TextPart> hash_key;
+  std::uint32_t slow_start_ms = 0;  ///< so long a new endpoint's share grows up to its full one
+
+  bool operator==(const Balancing&) const = default;
+};
+
+/// A cookie that keeps a client at its endpoint. Its value is that of ingress-nginx:
+/// "key|tag".
+struct StickyCookie {
+  enum class Mode : std::uint8_t {
+    Balanced,    ///< the key is random; endpoints share the keys out, so some move when they change
+    Persistent,  ///< the key names the endpoint; the client moves only when that is gone
+  };
+  enum class SameSite : std::uint8_t { Unset, None, Lax, Strict };
+
+  Mode mode = Mode::Balanced;
+  std::string name = "INGRESSCOOKIE";
+  std::string salt;    ///< of the digests in the value: the upstream's name in ingress-nginx
+  std::string path;    ///< empty: the route's
+  std::string domain;  ///< empty: no such attribute
+  SameSite same_site = SameSite::Unset;
+  bool always_secure = false;  ///< false: Secure over TLS only
+  std::optional<std::uint32_t> expires_s;
+  std::optional<std::uint32_t> max_age_s;
+  bool change_on_failure = false;  ///< a failed try moves the client; else it stays
+
+  bool operator==(const StickyCookie&) const = default;
+};
+
+/// When an endpoint gets no requests because connections to it fail. What an application answers
+/// says nothing about health.
+struct PassiveHealth {
+  std::uint32_t failures = 5;      ///< one after the other; 0: never
+  std::uint32_t first_ms = 1'000;  ///< out for so long, then one more failure doubles it
+  std::uint32_t most_ms = 10'000;  ///< up to this
+
+  bool operator==(const PassiveHealth&) const = default;
+};
+
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
   std::string name;                 ///< "namespace/service:port"
   std::vector<Endpoint> endpoints;  ///< sorted by id, no duplicates
   std::optional<DnsName> dns;       ///< set: `endpoints` is empty and comes from DNS
+  Balancing balancing = {};
+  std::optional<StickyCookie> sticky_cookie = {};
+  PassiveHealth passive_health = {};
 
   bool operator==(const Backend&) const = default;
 };
 
 /// A certificate chain with its key.
 struct Certificate {
-  std::string name;       ///< "namespace/secret"
-  std::string chain_pem;  ///< leaf first
-  std::string key_pem;    ///< never logged
+  std::string name;           ///< "namespace/secret"
+  std::string chain_pem;      ///< leaf first
+  std::string key_pem;        ///< never logged
+  std::string ocsp_der = {};  ///< OCSP response to staple while it is valid (RFC 6066 §8), or empty
 
   bool operator==(const Certificate&) const = default;
+};
+
+/// Whom to believe about a peer's certificate.
+struct TrustBundle {
+  std::string name;     ///< "namespace/secret"
+  std::string ca_pem;   ///< one or more CA certificates
+  std::string crl_pem;  ///< revocation lists; empty: nothing is revoked
+
+  bool operator==(const TrustBundle&) const = default;
+};
+
+/// What session ticket keys are derived from (RFC 5077, RFC 8446 §4.6.1). Every proxy that has the
+/// same seed makes the same keys at the same time, so that a session is resumed on any of them.
+struct TicketSeed {
+  std::string bytes;  ///< 32 to 256 bytes; never logged
+
+  bool operator==(const TicketSeed&) const = default;
 };
 
 /// Which request paths a route takes. Compared with the normalised path: percent-decoded, dot
@@ -78,14 +166,73 @@ struct WeightedBackend {
   bool operator==(const WeightedBackend&) const = default;
 };
 
+/// Versions of TLS to speak; at least one is on.
+struct TlsVersions {
+  bool tls12 = true;
+  bool tls13 = true;
+
+  bool operator==(const TlsVersions&) const = default;
+};
+
+/// How weir speaks TLS to a route's endpoints.
+struct UpstreamTls {
+  std::string server_name;         ///< SNI, and the name to verify; empty: the request's host
+  bool send_server_name = false;   ///< SNI at all
+  bool verify = false;             ///< chain and name; needs `trust`
+  std::string trust;               ///< TrustBundle::name
+  std::uint32_t verify_depth = 1;  ///< intermediate certificates, at most
+  std::string certificate;         ///< Certificate::name to show, or empty
+  TlsVersions versions;
+  std::string ciphers;  ///< TLS 1.2, OpenSSL's notation; empty: OpenSSL's default
+
+  bool operator==(const UpstreamTls&) const = default;
+};
+
+/// When a request that failed is tried again at another endpoint. Never after a byte of the
+/// response went to the client, nor when the body is not in memory any more. A connection that
+/// could not be made is always tried again, up to `tries`.
+struct Retries {
+  std::uint32_t tries = 3;      ///< in all, the first one included
+  std::uint32_t window_ms = 0;  ///< a further one begins within so long; 0: no limit
+  bool on_error = true;         ///< reset or closed before a whole response head
+  bool on_timeout = true;
+  bool on_invalid_response = false;
+  bool non_idempotent =
+      false;  ///< also what has been sent and must not be repeated (RFC 9110 §9.2.2)
+  std::vector<std::uint16_t> on_status;  ///< ascending; the last try's answer is passed on
+
+  bool operator==(const Retries&) const = default;
+};
+
 /// Path → what happens.
 struct Route {
   PathMatch match;
   std::string origin;                     ///< where it was written, for logs: "namespace/ingress"
   bool https_only = false;                ///< plain requests get 308 to the same URL over https
   std::vector<WeightedBackend> backends;  ///< empty: 404 is the answer
+  std::optional<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
+  Retries retries = {};
+  bool sticky = false;  ///< clients get the cookie of the backend
 
   bool operator==(const Route&) const = default;
+};
+
+/// The order of a host's routes: longest path first, then by text, Exact before Prefix. False for
+/// two routes of the same match.
+bool comes_before(const PathMatch& a, const PathMatch& b);
+
+/// What a host asks of its clients' certificates.
+struct ClientCertificates {
+  enum class Mode : std::uint8_t {
+    Required,     ///< 400 without a certificate that `trust` verifies
+    Optional,     ///< as Required, but none at all is fine
+    OptionalAny,  ///< taken and passed on as it is, never verified
+  };
+  Mode mode = Mode::Required;
+  std::string trust;               ///< TrustBundle::name; no such bundle: 403 to every request
+  std::uint32_t verify_depth = 1;  ///< intermediate certificates, at most
+
+  bool operator==(const ClientCertificates&) const = default;
 };
 
 /// One host with its TLS policy and its routes.
@@ -96,10 +243,35 @@ struct Host {
   std::string name;  ///< "shop.example", "*.shop.example", or "" for every other name; lower case
   /// Certificate::name, first is preferred; empty: the default certificate.
   std::vector<std::string> certificates;
-  /// Sorted: longest path first, Exact before Prefix of the same path.
+  std::optional<ClientCertificates> client_certificates;
+  std::string ciphers;  ///< as TlsSettings::ciphers, for this host; empty: those
+  /// Backend::name that gets the TLS connections for this name as they are, undecrypted; or empty.
+  std::string passthrough;
+  /// In the order of `comes_before`, no match twice.
   std::vector<Route> routes;
 
   bool operator==(const Host&) const = default;
+};
+
+/// How weir speaks TLS to clients.
+struct TlsSettings {
+  TlsVersions versions;
+  std::string ciphers;  ///< TLS 1.2, OpenSSL's notation; empty: Mozilla's intermediate list
+  std::string groups;   ///< key exchange, OpenSSL's notation; empty: X25519, P-256, P-384
+  bool session_tickets = true;
+  std::uint32_t session_timeout_s = 600;
+  bool reject_unknown_names = false;  ///< no handshake for names without a host; else the default
+
+  bool operator==(const TlsSettings&) const = default;
+};
+
+/// Strict-Transport-Security (RFC 6797) of responses over TLS.
+struct Hsts {
+  std::uint32_t max_age_s = 31'536'000;
+  bool include_subdomains = true;
+  bool preload = false;
+
+  bool operator==(const Hsts&) const = default;
 };
 
 /// What holds for every host.
@@ -108,23 +280,46 @@ struct Settings {
   std::string default_certificate;
   std::uint16_t public_http_port = 80;    ///< as clients see it, in X-Forwarded-Port
   std::uint16_t public_https_port = 443;  ///< as clients see it, also named by redirects
+  TlsSettings tls;
+  std::optional<Hsts> hsts;
+  bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
 
   bool operator==(const Settings&) const = default;
 };
 
-/// Also the order in which resources travel: what is named comes before what names it.
-enum class ResourceKind : std::uint8_t { Settings = 1, Certificate = 2, Backend = 3, Host = 4 };
+/// Also the order in which resources travel.
+enum class ResourceKind : std::uint8_t {
+  Settings = 1,
+  Certificate = 2,
+  Backend = 3,
+  Host = 4,
+  TrustBundle = 5,
+  TicketSeed = 6,
+};
+inline constexpr ResourceKind kResourceKinds[] = {
+    ResourceKind::Settings, ResourceKind::Certificate, ResourceKind::Backend,
+    ResourceKind::Host,     ResourceKind::TrustBundle, ResourceKind::TicketSeed};
+/// Counts by kind: the index is the kind's number - 1.
+using CountByKind = std::array<std::uint64_t, std::size(kResourceKinds)>;
 
-using Resource = std::variant<Settings, Certificate, Backend, Host>;
+using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed>;
 
 struct ResourceKey {
   ResourceKind kind = ResourceKind::Settings;
-  std::string name;  ///< empty for Settings
+  std::string name;  ///< empty for Settings and TicketSeed
 
   auto operator<=>(const ResourceKey&) const = default;
 };
 
 ResourceKey key_of(const Resource& resource);
+
+/// True if nobody else's eyes may see it: on no disk in the clear, in no log.
+constexpr bool is_secret(ResourceKind kind) {
+  return kind == ResourceKind::Certificate || kind == ResourceKind::TicketSeed;
+}
+
+/// For metrics: "host", "trust_bundle".
+const char* label_of(ResourceKind kind);
 
 /// For logs: "host shop.example", "backend default/shop:80", "settings".
 std::string to_string(const ResourceKey& key);

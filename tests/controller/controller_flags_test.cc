@@ -9,7 +9,6 @@ namespace weir::cmd {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 class ControllerFlagsTest : public testing::Test {
  protected:

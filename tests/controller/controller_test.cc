@@ -25,7 +25,6 @@ using test::to;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 /// What it tells is what the test says, on the test's thread.
 class FakeSource : public kube::Source {

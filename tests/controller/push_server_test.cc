@@ -15,7 +15,6 @@ namespace {
 using test::names;
 using test::ScriptedProxy;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 table::Host host(const std::string& name, const std::string& backend = "default/shop:80") {

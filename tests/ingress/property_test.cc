@@ -125,7 +125,7 @@ class World {
 /// Objects as they are, next to the table that the steps led to.
 class Follower {
  public:
-  explicit Follower(Options options) : options_(options), translator_(options) {}
+  explicit Follower(const Options& options) : options_(options), translator_(options) {}
 
   void step(kube::SourceEvents events) {
     for (const auto& object : events.upserts)

@@ -48,6 +48,12 @@ struct Dumper {
       out += route.origin.empty() ? "\n" : " (" + route.origin + ")\n";
     }
   }
+
+  void operator()(const table::TrustBundle& bundle) const {
+    out += "trust bundle " + bundle.name + '\n';
+  }
+
+  void operator()(const table::TicketSeed&) const { out += "ticket seed\n"; }
 };
 
 }  // namespace

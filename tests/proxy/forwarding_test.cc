@@ -287,7 +287,9 @@ TEST_F(Forwarding, NoEndpointIs503AndNoRouteIs404) {
 TEST_F(Forwarding, HttpsOnlyHostsRedirect) {
   start();
   Delta delta;
-  delta.settings = table::Settings{"", 8080, 8443};
+  delta.settings.emplace();
+  delta.settings->public_http_port = 8080;
+  delta.settings->public_https_port = 8443;
   delta.hosts = {host("shop.example", "app", /*https_only=*/true)};
   adopt(std::move(delta));
   EXPECT_EQ(get("/", "shop.example").field("Location"), "https://shop.example:8443");
@@ -463,7 +465,8 @@ TEST_F(Forwarding, LargeBodiesPassByteExactBothWaysAtOnce) {
   });
   start();
   serve({app.port()});
-  std::string body(52428800, '\0');
+  std::string body;
+  body.resize(50 * 1024 * 1024);
   std::uint32_t state = 1;
   for (auto& c : body) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
   for (const bool tls : {false, true}) {

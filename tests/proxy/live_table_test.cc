@@ -1,7 +1,8 @@
 #include "proxy/live_table.h"
 
+#include <algorithm>
 #include <map>
-#include <set>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -29,7 +30,7 @@ class LiveTableTest : public testing::Test {
   std::string route_for(std::string_view name, std::string_view path) const {
     const auto* found = table_.find_host(name);
     if (found == nullptr) return "no host";
-    const auto* route = LiveTable::find_route(*found, path);
+    const auto* route = LiveTable::find_route(found->policy(), path);
     return route == nullptr ? "no route" : route->origin;
   }
 
@@ -68,6 +69,45 @@ TEST_F(LiveTableTest, PrefixTakesWholeSegments) {
   EXPECT_EQ(route_for("b", "/"), "no host");
 }
 
+TEST_F(LiveTableTest, ManyRoutesAreFoundAsFewAre) {
+  // Every path of up to three segments out of three, both kinds, with and without a slash behind.
+  std::vector<std::string> paths{"/"};
+  for (std::size_t i = 0; i < paths.size() && paths[i].size() < 12; ++i) {
+    if (paths[i].size() > 1 && paths[i].ends_with('/')) continue;
+    for (const char* segment : {"a", "ab", "b"}) {
+      const auto longer = (paths[i] == "/" ? "" : paths[i]) + "/" + segment;
+      if (std::count(longer.begin(), longer.end(), '/') > 3) continue;
+      paths.push_back(longer);
+      paths.push_back(longer + "/");
+    }
+  }
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same routes each time
+  for (int round = 0; round < 50; ++round) {
+    std::vector<table::Route> routes;
+    for (const auto& path : paths) {
+      for (const auto kind : {Kind::Exact, Kind::Prefix}) {
+        if (random() % 3 == 0) routes.push_back(route(path, path, kind));
+      }
+    }
+    std::sort(routes.begin(), routes.end(),
+              [](const auto& a, const auto& b) { return table::comes_before(a.match, b.match); });
+    Delta many;
+    many.hosts = {host("many", routes)};
+    table_.adopt(many);
+    for (const auto& path : paths) {
+      // The first one that takes it, looked at one by one.
+      std::string expected = "no route";
+      for (const auto& one : routes) {
+        Delta single;
+        single.hosts = {host("one", {one})};
+        table_.adopt(single);
+        if (expected == "no route") expected = route_for("one", path);
+      }
+      EXPECT_EQ(route_for("many", path), expected) << path;
+    }
+  }
+}
+
 TEST_F(LiveTableTest, ADeltaChangesOnlyWhatItNames) {
   Delta first;
   first.hosts = {host("a", {route("/", "a1")}), host("b", {route("/", "b1")})};
@@ -94,54 +134,6 @@ TEST_F(LiveTableTest, BackendsAreChosenByWeight) {
   EXPECT_EQ(chosen.count("none"), 0U);
   EXPECT_NEAR(chosen["some"], 1000, 200);
   EXPECT_EQ(chosen["most"] + chosen["some"], 10'000);
-}
-
-std::shared_ptr<const table::Backend> backend(std::vector<table::Endpoint> endpoints) {
-  auto backend = std::make_shared<table::Backend>();
-  backend->name = "ns/app:80";
-  backend->endpoints = std::move(endpoints);
-  return backend;
-}
-
-table::Endpoint endpoint(std::string id, std::uint16_t port,
-                         table::Endpoint::State state = table::Endpoint::State::Ready) {
-  return {std::move(id), "127.0.0.1", port, state, ""};
-}
-
-TEST_F(LiveTableTest, AnEndpointKeepsItsLoadOverGenerations) {
-  Delta first;
-  first.backends = {backend({endpoint("x", 1), endpoint("y", 2)})};
-  table_.adopt(first);
-  std::uint64_t random = 7;
-  auto held = table_.find_backend("ns/app:80")->pick({}, random);
-  held->load = 100;
-  const auto other = held->id() == "x" ? "y" : "x";
-
-  Delta second;
-  second.backends = {backend({endpoint("x", 1), endpoint("y", 2), endpoint("z", 3)})};
-  table_.adopt(second);
-
-  const auto now = table_.find_backend("ns/app:80");
-  std::set<std::string> seen;
-  for (int i = 0; i < 200; ++i) seen.insert(now->pick({}, random)->id());
-  EXPECT_TRUE(seen.count(other));
-  EXPECT_TRUE(seen.count("z"));
-  EXPECT_EQ(now->pick({now->pick({}, random)}, random) == nullptr, false);
-}
-
-TEST_F(LiveTableTest, DrainingEndpointsAreTheLastChoice) {
-  Delta delta;
-  delta.backends = {
-      backend({endpoint("old", 1, table::Endpoint::State::Draining), endpoint("new", 2)})};
-  table_.adopt(delta);
-  const auto app = table_.find_backend("ns/app:80");
-  std::uint64_t random = 7;
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(app->pick({}, random)->id(), "new");
-  const auto fresh = app->pick({}, random);
-  const auto last = app->pick({fresh}, random);
-  ASSERT_NE(last, nullptr);
-  EXPECT_EQ(last->id(), "old");
-  EXPECT_EQ(app->pick({fresh, last}, random), nullptr) << "each is tried once";
 }
 
 }  // namespace

@@ -20,7 +20,6 @@ namespace {
 using table::encode;
 using table::FrameHeader;
 using table::FrameKind;
-using ::testing::ElementsAre;
 
 /// A controller that does as the test says, with calls that block, but not for ever.
 class ScriptedController {

@@ -18,9 +18,14 @@ namespace weir::proxy_control {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using Secrets = StateFile::Secrets;
+
+table::Settings settings() {
+  table::Settings made;
+  made.default_certificate = "a/tls";
+  return made;
+}
 
 class StateFileTest : public ::testing::Test {
  protected:
@@ -46,7 +51,7 @@ class StateFileTest : public ::testing::Test {
   std::string path_ = folder_.path("state");
   MemoryKeys::Keys keys_;
   table::Certificate certificate_ = make_certificate("a/tls");
-  std::vector<table::EncodedResource> table_ = {table::encode(table::Settings{"a/tls", 80, 443}),
+  std::vector<table::EncodedResource> table_ = {table::encode(settings()),
                                                 table::encode(certificate_),
                                                 table::encode(make_host("shop.example"))};
 };

@@ -40,7 +40,7 @@ class TableServiceTest : public ::testing::Test {
     return {folder_.path("state"), std::make_unique<MemoryKeys>(keys), false};
   }
   /// Applies an update, and waits until it is live.
-  std::vector<Refusal> apply(Service& service, table::Update update) {
+  std::vector<Refusal> apply(Service& service, const table::Update& update) {
     bool live = false;
     auto refusals = service.table.apply(update, [&] { live = true; });
     EXPECT_TRUE(run_until(io_, [&] { return live; }));

@@ -54,7 +54,7 @@ class KubeApi::Connection {
  public:
   Connection(std::uint16_t port, const Files& files)
       : http_("127.0.0.1", port, files.certificate, files.key) {
-    http_.set_ca_cert_path(files.ca.c_str());
+    http_.set_ca_cert_path(files.ca);
     http_.enable_server_certificate_verification(true);
     http_.set_keep_alive(true);
     http_.set_tcp_nodelay(true);

@@ -28,7 +28,7 @@ constexpr const char* kInUse = "address already in use";
 
 std::string find_programs() {
   const char* folder = std::getenv("KUBEBUILDER_ASSETS");
-  const std::string programs = folder == nullptr ? "" : folder;
+  std::string programs = folder == nullptr ? "" : folder;
   if (::access((programs + "/etcd").c_str(), X_OK) != 0 ||
       ::access((programs + "/kube-apiserver").c_str(), X_OK) != 0) {
     throw std::runtime_error(
@@ -94,7 +94,7 @@ KubeCluster::KubeCluster() : programs_(find_programs()) {
 KubeCluster::~KubeCluster() = default;
 
 std::string KubeCluster::new_namespace() {
-  const auto name = "test-" + std::to_string(++namespaces_);
+  auto name = "test-" + std::to_string(++namespaces_);
   api_->apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + "}\n");
   return name;
 }

@@ -318,7 +318,7 @@ std::uint16_t unused_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   auto name = ipv4(0);
   socklen_t size = sizeof name;
-  ::bind(fd, reinterpret_cast<sockaddr*>(&name), size);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&name), size) != 0) return 0;
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size);
   ::close(fd);
   return ntohs(name.sin_port);

@@ -7,7 +7,6 @@ namespace weir::table {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::ResultOf;
 
 Backend shop() {
   Backend backend;
@@ -35,6 +34,69 @@ Backend outside() {
   backend.name = "default/outside:443";
   backend.dns = DnsName{"api.example.", 443, true};
   return backend;
+}
+
+Settings settings() {
+  Settings made;
+  made.default_certificate = "default/tls";
+  made.public_http_port = 8080;
+  made.public_https_port = 8443;
+  made.tls = {{true, false}, "ECDHE-ECDSA-AES128-GCM-SHA256", "X25519", false, 300, true};
+  made.hsts = Hsts{60, false, true};
+  made.underscores_in_headers = true;
+  return made;
+}
+
+Certificate certificate(std::string chain = "chain") {
+  Certificate made;
+  made.name = "default/tls";
+  made.chain_pem = std::move(chain);
+  made.key_pem = "key";
+  return made;
+}
+
+Certificate stapled() {
+  auto made = certificate();
+  made.ocsp_der = std::string("\x30\x00\xff", 3);
+  return made;
+}
+
+Backend balanced() {
+  auto made = shop();
+  using Source = TextPart::Source;
+  made.balancing = {Balancing::Algorithm::Hash,
+                    {{Source::Literal, "a-"}, {Source::Header, "X-User"}, {Source::RequestUri, ""}},
+                    30'000};
+  made.sticky_cookie = StickyCookie{StickyCookie::Mode::Persistent,
+                                    "route",
+                                    "default-shop-80",
+                                    "/shop",
+                                    "shop.example",
+                                    StickyCookie::SameSite::None,
+                                    true,
+                                    0,
+                                    3600,
+                                    true};
+  made.passive_health = {2, 500, 30'000};
+  return made;
+}
+
+Host retried() {
+  auto made = host();
+  made.routes[0].retries = {5, 10'000, false, false, true, true, {403, 502}};
+  made.routes[1].sticky = true;
+  return made;
+}
+
+Host secured() {
+  auto made = host();
+  made.client_certificates =
+      ClientCertificates{ClientCertificates::Mode::OptionalAny, "default/ca", 3};
+  made.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
+  made.passthrough = "default/raw:443";
+  made.routes[1].upstream_tls = UpstreamTls{
+      "in.example", true, true, "default/ca", 2, "default/client", {false, true}, "AES128-SHA256"};
+  return made;
 }
 
 /// The text of a CBOR document in hex, spaces passed over.
@@ -79,11 +141,13 @@ TEST_P(RoundTrip, GivesTheSameValueAndTheSameHash) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
-                         ::testing::Values(Resource(Settings{}),
-                                           Resource(Settings{"default/tls", 8080, 8443}),
-                                           Resource(Certificate{"default/tls", "chain", "key"}),
+                         ::testing::Values(Resource(Settings{}), Resource(settings()),
+                                           Resource(certificate()), Resource(stapled()),
                                            Resource(shop()), Resource(outside()), Resource(host()),
-                                           Resource(Host{})));
+                                           Resource(secured()), Resource(retried()),
+                                           Resource(Host{}), Resource(balanced()),
+                                           Resource(TrustBundle{"default/ca", "ca", "crl"}),
+                                           Resource(TicketSeed{std::string(48, '\xfe')})));
 
 TEST(Codec, WritesTheBytesOfTheDocument) {
   Backend backend;
@@ -174,15 +238,89 @@ TEST(Codec, RefusesValuesThatCannotBe) {
   wrong = host();
   wrong.certificates = {""};
   EXPECT_EQ(refusal(wrong), "certificates[0] is not a name");
-  EXPECT_EQ(refusal(Settings{"", 0, 443}), "public_http_port is 0, outside of 1 to 65535");
+  wrong = host();
+  std::swap(wrong.routes[0], wrong.routes[1]);
+  EXPECT_EQ(refusal(wrong), "routes are not sorted, or one is there twice");
+  wrong = host();
+  wrong.routes[1] = wrong.routes[0];
+  EXPECT_EQ(refusal(wrong), "routes are not sorted, or one is there twice");
+  auto ports = settings();
+  ports.public_http_port = 0;
+  EXPECT_EQ(refusal(ports), "public_http_port is 0, outside of 1 to 65535");
+}
+
+TEST(Codec, RefusesTlsPoliciesThatCannotBe) {
+  auto wrong = settings();
+  wrong.tls.versions = {false, false};
+  EXPECT_EQ(refusal(wrong), "tls.tls13 is off, and so is tls12");
+  wrong = settings();
+  wrong.tls.session_timeout_s = 604'801;
+  EXPECT_EQ(refusal(wrong), "tls.session_timeout_s is 604801, outside of 1 to 604800");
+  wrong = settings();
+  wrong.tls.ciphers = "A\nB";
+  EXPECT_EQ(refusal(wrong), "tls.ciphers has a control character");
+
+  auto bad_host = secured();
+  bad_host.client_certificates->verify_depth = 33;
+  EXPECT_EQ(refusal(bad_host), "client_certificates.verify_depth is 33, outside of 0 to 32");
+  bad_host = secured();
+  bad_host.routes[1].upstream_tls->trust = "";
+  EXPECT_EQ(refusal(bad_host), "routes[1].upstream_tls.trust is missing, with verify on");
+  bad_host = secured();
+  bad_host.routes[1].upstream_tls->server_name = "In.example";
+  EXPECT_EQ(refusal(bad_host), "routes[1].upstream_tls.server_name is not a lower-case host name");
+
+  EXPECT_EQ(refusal(TicketSeed{std::string(31, 'x')}), "bytes is shorter than 32 bytes");
+  EXPECT_EQ(refusal(TicketSeed{std::string(257, 'x')}), "bytes is longer than 256 bytes");
+  EXPECT_EQ(refusal(TrustBundle{"", "ca", ""}), "name is empty");
+  auto staple = certificate();
+  staple.ocsp_der.assign(64 * 1024 + 1, 'x');
+  EXPECT_EQ(refusal(staple), "ocsp_der is longer than 65536 bytes");
+}
+
+TEST(Codec, RefusesBalancingThatCannotBe) {
+  auto wrong = balanced();
+  wrong.balancing.hash_key.clear();
+  EXPECT_EQ(refusal(wrong), "balancing.hash_key and the algorithm \"hash\" need each other");
+  wrong = balanced();
+  wrong.balancing.hash_key[1].text.clear();
+  EXPECT_EQ(refusal(wrong), "balancing.hash_key[1].text is empty");
+  wrong = balanced();
+  wrong.sticky_cookie->name = "a=b";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.name has a byte that cannot be");
+  wrong = balanced();
+  wrong.sticky_cookie->name = "";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.name is empty");
+  wrong = balanced();
+  wrong.sticky_cookie->path = "/;Domain=x";
+  EXPECT_EQ(refusal(wrong), "sticky_cookie.path has a byte that cannot be");
+  wrong = balanced();
+  wrong.passive_health.first_ms = 0;
+  EXPECT_EQ(refusal(wrong), "passive_health.first_ms is 0, outside of 1 to 86400000");
+
+  auto bad_host = retried();
+  bad_host.routes[0].retries.tries = 17;
+  EXPECT_EQ(refusal(bad_host), "routes[0].retries.tries is 17, outside of 1 to 16");
+  bad_host = retried();
+  bad_host.routes[0].retries.on_status = {502, 403};
+  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
+  bad_host.routes[0].retries.on_status = {200};
+  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
+}
+
+TEST(Codec, NamesTheKindsThatAreSecret) {
+  EXPECT_TRUE(is_secret(ResourceKind::Certificate));
+  EXPECT_TRUE(is_secret(ResourceKind::TicketSeed));
+  EXPECT_FALSE(is_secret(ResourceKind::Host));
+  EXPECT_FALSE(is_secret(ResourceKind::TrustBundle));
 }
 
 TEST(Codec, RefusesTextThatIsNotUtf8) {
-  EXPECT_EQ(refusal(Certificate{"a/b", "\xff\xfe", "key"}), "CBOR has text that is not UTF-8");
-  EXPECT_EQ(refusal(Certificate{"a/b", "\xc0\x80", "key"}), "CBOR has text that is not UTF-8");
-  EXPECT_EQ(refusal(Certificate{"a/b", "\xed\xa0\x80", "key"}), "CBOR has text that is not UTF-8");
-  EXPECT_EQ(refusal(Certificate{"a/b", "\xe2\x82", "key"}), "CBOR has text that is not UTF-8");
-  EXPECT_EQ(refusal(Certificate{"a/b", "\xe2\x82\xac \xf0\x9f\x8c\x8a", "key"}), "taken");
+  EXPECT_EQ(refusal(certificate("\xff\xfe")), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(certificate("\xc0\x80")), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(certificate("\xed\xa0\x80")), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(certificate("\xe2\x82")), "CBOR has text that is not UTF-8");
+  EXPECT_EQ(refusal(certificate("\xe2\x82\xac \xf0\x9f\x8c\x8a")), "taken");
 }
 
 TEST(Codec, RefusesWrongTypes) {

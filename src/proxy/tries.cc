@@ -1,0 +1,101 @@
+#include "proxy/tries.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+namespace {
+
+/// Keys drawn for a new cookie until one leads away from what has failed.
+constexpr int kKeyDraws = 16;
+
+}  // namespace
+
+bool AllowedRetries::allow(AnswerReason failure) const {
+  switch (failure) {
+    case AnswerReason::UpstreamReset:
+      return on_error;
+    case AnswerReason::ResponseTimeout:
+      return on_timeout;
+    case AnswerReason::BadResponse:
+      return on_invalid_response;
+    default:
+      return false;
+  }
+}
+
+bool AllowedRetries::allow_status(int status) const {
+  return on_status != nullptr && std::binary_search(on_status->begin(), on_status->end(), status);
+}
+
+Tries::Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy)
+    : worker_(worker), backend_(backend), policy_(policy), began_(worker.loop.now()) {
+  backend_.retry_budget().request_began();
+}
+
+bool Tries::is_over() const {
+  if (count_ >= policy_.tries) return true;
+  return policy_.window_ms != 0 &&
+         worker_.loop.now() - began_ >= std::chrono::milliseconds(policy_.window_ms);
+}
+
+EndpointRef Tries::choose(const Affinity& affinity, const std::vector<EndpointRef>& tried) const {
+  return backend_.choose(
+      {worker_.loop.now(), worker_.random, affinity.hash, affinity.may_overflow, tried});
+}
+
+EndpointRef Tries::next_endpoint(Affinity& affinity, std::vector<EndpointRef>& tried) {
+  if (count_ > 0 && is_over()) return nullptr;
+  const bool first = count_++ == 0;
+  const auto& cookie = backend_.policy().sticky_cookie;
+  const bool stays = affinity.is_sticky && !cookie->change_on_failure;
+  if (affinity.endpoint != nullptr && (first || stays)) return affinity.endpoint;
+  if (first || stays) tried.clear();
+  if (cookie && cookie->mode == table::StickyCookie::Mode::Balanced && !tried.empty()) {
+    // The client is to come back to where it is going now, not to what has failed.
+    const std::vector<EndpointRef> none;
+    affinity.is_sticky = false;
+    for (int i = 0; i < kKeyDraws; ++i) {
+      affinity.draw_key(worker_.random);
+      auto endpoint = choose(affinity, none);
+      if (std::find(tried.begin(), tried.end(), endpoint) == tried.end()) return endpoint;
+    }
+  }
+  if (auto endpoint = choose(affinity, tried)) return endpoint;
+  tried.clear();
+  return choose(affinity, tried);
+}
+
+AllowedRetries Tries::allowed(std::string_view method) const {
+  AllowedRetries retries;
+  if (is_over() || backend_.retry_budget().empty()) return retries;
+  retries.on_error = policy_.on_error;
+  retries.on_timeout = policy_.on_timeout;
+  retries.on_invalid_response = policy_.on_invalid_response;
+  retries.repeat_sent = policy_.non_idempotent || is_idempotent(method);
+  if (!policy_.on_status.empty()) retries.on_status = &policy_.on_status;
+  return retries;
+}
+
+void Tries::connect_failed(Endpoint& endpoint, AnswerReason failure) {
+  last_failure_ = failure;
+  blame(endpoint);
+}
+
+void Tries::failed(Endpoint& endpoint, AnswerReason failure) {
+  last_failure_ = failure;
+  if (failure == AnswerReason::UpstreamReset) blame(endpoint);
+}
+
+void Tries::blame(Endpoint& endpoint) {
+  if (endpoint.health.failed(worker_.loop.now(), backend_.policy().passive_health)) {
+    worker_.counters.endpoint_ejections.add();
+  }
+}
+
+void Tries::take_retry() {
+  backend_.retry_budget().take();
+  worker_.counters.upstream_retries.add();
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "proxy/affinity.h"
+#include "proxy/backend.h"
+#include "proxy/counters.h"
+#include "proxy/worker_state.h"
+
+namespace weir::proxy {
+
+/// After which ends a try may be followed by another one. Nothing, when it is the last.
+struct AllowedRetries {
+  bool on_error = false;
+  bool on_timeout = false;
+  bool on_invalid_response = false;
+  bool repeat_sent = false;  ///< what has been sent may be sent again
+  const std::vector<std::uint16_t>* on_status = nullptr;
+
+  bool allow(AnswerReason failure) const;
+  bool allow_status(int status) const;
+};
+
+/// The endpoints that one request is offered to, one after the other, within the route's and the
+/// backend's bounds. Lives as long as the request; on the worker's thread.
+class Tries {
+ public:
+  Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy);
+
+  /// The next one to try: the one that a cookie names, else by the balancer, else, when all have
+  /// been tried, again one of them. nullptr: no further try.
+  EndpointRef next_endpoint(Affinity& affinity, std::vector<EndpointRef>& tried);
+  /// For the try that begins now.
+  AllowedRetries allowed(std::string_view method) const;
+
+  void connect_failed(Endpoint& endpoint, AnswerReason failure);
+  void failed(Endpoint& endpoint, AnswerReason failure);
+  /// The request is sent again.
+  void take_retry();
+
+  /// What to answer when there is no further try.
+  AnswerReason last_failure() const { return last_failure_; }
+
+ private:
+  bool is_over() const;
+  void blame(Endpoint& endpoint);
+  EndpointRef choose(const Affinity& affinity, const std::vector<EndpointRef>& tried) const;
+
+  WorkerState& worker_;
+  const Backend& backend_;
+  const table::Retries& policy_;
+  const TimerWheel::TimePoint began_;
+  std::uint32_t count_ = 0;
+  AnswerReason last_failure_ = AnswerReason::NoEndpoint;
+};
+
+}  // namespace weir::proxy
