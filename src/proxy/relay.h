@@ -21,7 +21,11 @@ class ClientConnection::Relay {
   /// How long it may take until one of the steps does something.
   std::chrono::milliseconds patience() const;
   void time_out();
-  void abort() { finish({Outcome::Kind::Over, Next::Close, {}}); }
+  /// What is unread of the response would be taken for the next one: the connection is not kept.
+  void abort() {
+    reusable_ = false;
+    finish({Outcome::Kind::Over, Next::Close, {}});
+  }
   /// The client went away while it was to wait.
   void client_left();
 
