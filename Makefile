@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 60
 CMAKE_FLAGS ?=
+BENCH_FLAGS ?=
 
 # One compiler takes up to 1.3 GB: no more of them than cores, nor than fit in memory.
 JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000); \
@@ -10,6 +11,7 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000
 
 PROGRAMS := weir-controller weir-proxy weirctl
 EXAMPLES := weir_chat_server weir_echo_server
+BENCH := $(PROGRAMS) weir_bench_backend weir_bench_load weir_bench_table
 FUZZERS := $(patsubst tests/fuzz/%.cc,bin/weir_%,$(wildcard tests/fuzz/*_fuzz.cc))
 KUBE = KUBEBUILDER_ASSETS=$$(tools/kube-assets)
 CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=error --preset
@@ -60,13 +62,18 @@ tsan: ## the tests under ThreadSanitizer
 fuzz: fuzzers ## every fuzz target for FUZZ_SECONDS (60)
 	@tools/fuzz
 
+.PHONY: bench
+bench: release-tree ## figures beside nginx, HAProxy and Envoy, on two CPUs: bench/results/
+	@tools/install-packages build bench
+	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
+	@bench/run $(BENCH_FLAGS)
+
 .PHONY: bench-propagation
 bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/
 	@tools/install-packages build test
 	@cmake --build --preset release -j $(JOBS) --target weir_bench_propagation
-	@mkdir -p bench/results
-	@assets=$$(tools/kube-assets) && KUBEBUILDER_ASSETS=$$assets \
-		build/release/bin/weir_bench_propagation bench/results/propagation.json
+	@tools/kube-assets >/dev/null
+	@bench/run --suite propagation
 
 .PHONY: format
 format: ## lay out all C++ files with clang-format

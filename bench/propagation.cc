@@ -1,14 +1,10 @@
 // How long a change takes: from the API server's answer to a write, until the first request that is
-// served as the write says. On a real API server, beside many other Ingresses.
+// served as the write says. On a real API server, beside many other Ingresses. Prints one line of
+// JSON; `bench/run` reads it.
 
-#include <sys/utsname.h>
-
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -20,7 +16,6 @@
 #include "support/kube_cluster.h"
 #include "support/temp_folder.h"
 #include "support/weir.h"
-#include "util/version.h"
 
 namespace weir::bench {
 namespace {
@@ -33,8 +28,6 @@ constexpr int kIngresses = 1'000;
 constexpr int kChanges = 200;
 constexpr int kWarmUp = 20;  // changes that are made before those that count
 constexpr std::chrono::seconds kPatience{30};
-constexpr double kBarP50 = 2.0;  // ms
-constexpr double kBarP99 = 5.0;
 
 std::string name_of(int i) {
   return "app-" + std::to_string(i);
@@ -117,85 +110,29 @@ class Propagation {
   test::Socket connection_;
 };
 
-/// Of sorted values: the smallest that at least this share is not above.
-double quantile(const std::vector<double>& sorted, double share) {
-  const auto rank = std::ceil(share * static_cast<double>(sorted.size()));
-  return sorted[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
-}
-
-std::string cpu_model() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+void run() {
+  Propagation propagation;
+  Json times = Json::array();
+  for (int i = 0; i < kWarmUp + kChanges; ++i) {
+    const auto time = propagation.change(i);
+    if (i >= kWarmUp) times.push_back(time);
   }
-  return "unknown";
-}
-
-Json machine() {
-  utsname system{};
-  ::uname(&system);
-  return {{"cores", std::thread::hardware_concurrency()},
-          {"cpu", cpu_model()},
-          {"kernel", system.release}};
-}
-
-int run(const std::string& file) {
-  std::vector<double> times;
-  std::string kubernetes;
-  {
-    Propagation propagation;
-    kubernetes = propagation.kubernetes_version();
-    for (int i = 0; i < kWarmUp + kChanges; ++i) {
-      const auto time = propagation.change(i);
-      if (i >= kWarmUp) times.push_back(time);
-    }
-  }
-  std::sort(times.begin(), times.end());
-
-  Json rows = Json::array();
-  std::printf("%-22s %10s %8s %6s\n", "change live after", "weir", "bar", "holds");
-  const auto row = [&](const char* name, double value, double bar) {
-    const bool holds = bar == 0 || value <= bar;
-    Json entry = {{"metric", std::string("propagation_") + name}, {"unit", "ms"}, {"weir", value}};
-    entry["bar"] = bar == 0 ? Json() : Json(bar);
-    entry["holds"] = bar == 0 ? Json() : Json(holds);
-    rows.push_back(std::move(entry));
-    const auto bar_text =
-        bar == 0 ? std::string("-") : std::to_string(static_cast<int>(bar)) + " ms";
-    std::printf("%-22s %7.2f ms %8s %6s\n", name, value, bar_text.c_str(),
-                bar == 0 ? "-" : (holds ? "yes" : "NO"));
-  };
-  row("p50", quantile(times, 0.50), kBarP50);
-  row("p90", quantile(times, 0.90), 0);
-  row("p99", quantile(times, 0.99), kBarP99);
-  row("max", times.back(), 0);
-
-  const Json result = {
-      {"benchmark", "propagation"},
-      {"ingresses", kIngresses},
-      {"changes", kChanges},
-      {"rows", std::move(rows)},
-      {"machine", machine()},
-      {"versions",
-       {{"weir", util::kVersion}, {"kubernetes", kubernetes}, {"compiler", __VERSION__}}}};
-  std::ofstream out(file);
-  out << result.dump(2) << '\n';
-  if (!out.flush()) throw std::runtime_error("cannot write " + file);
-  return 0;
+  const Json result = {{"ingresses", kIngresses},
+                       {"changes", kChanges},
+                       {"kubernetes", propagation.kubernetes_version()},
+                       {"change_ms", std::move(times)}};
+  std::puts(result.dump().c_str());
 }
 
 }  // namespace
 }  // namespace weir::bench
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s RESULT.json\n", argv[0]);
-    return 2;
-  }
+int main() {
   try {
-    return weir::bench::run(argv[1]);
+    weir::bench::run();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::puts(nlohmann::json{{"error", error.what()}}.dump().c_str());
     return 1;
   }
+  return 0;
 }

@@ -471,6 +471,29 @@ TEST_F(Forwarding, AClientThatGoesAwayEndsItsUpstream) {
   EXPECT_EQ(sum([](const Counters& c) -> const Cell& { return c.requests_aborted; }), 1U);
 }
 
+// Else the rest of that body would be read as the response to somebody's next request.
+TEST_F(Forwarding, AConnectionWhoseBodyWasNotReadToItsEndIsNotKept) {
+  std::atomic<bool> first = true;
+  Backend app([&](Socket& socket) {
+    if (!first.exchange(false)) return test::always("ok")(socket);
+    receive_head(socket);
+    socket.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun");
+    if (socket.receive().empty()) return;
+    socket.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nstolen");
+  });
+  start();
+  serve({app.port()});
+  auto client = connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.receive_until("begun");
+  client.close();
+  const auto aborted = [](const Counters& c) -> const Cell& { return c.requests_aborted; };
+  ASSERT_TRUE(test::eventually([&] { return sum(aborted) == 1; }));
+
+  EXPECT_EQ(get().body, "ok");
+  EXPECT_EQ(app.accepted(), 2);
+}
+
 TEST_F(Forwarding, LargeBodiesPassByteExactBothWaysAtOnce) {
   // An echo that sends while it receives: neither direction may wait for the other's end.
   Backend app([](Socket& socket) {

@@ -58,8 +58,10 @@ double metric(std::uint16_t port, const std::string& series) {
   return found ? sum : -1;
 }
 
-ProxyProcess::ProxyProcess(const std::string& socket, std::vector<std::string> flags) {
-  std::vector<std::string> argv = {binary_folder() / "weir-proxy", "--socket", socket};
+ProxyProcess::ProxyProcess(const std::string& socket, std::vector<std::string> flags,
+                           const std::vector<std::string>& under) {
+  auto argv = under;
+  argv.insert(argv.end(), {binary_folder() / "weir-proxy", "--socket", socket});
   const auto add_default = [&](const std::string& flag) {
     for (const auto& given : flags) {
       if (given == flag) return;

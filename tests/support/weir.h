@@ -28,7 +28,9 @@ struct Ports {
 /// A weir-proxy. Ready means that /readyz answers 200.
 class ProxyProcess {
  public:
-  explicit ProxyProcess(const std::string& socket, std::vector<std::string> flags = {});
+  /// `under`: the tool that runs it, with the tool's own arguments; `process()` is the tool then.
+  explicit ProxyProcess(const std::string& socket, std::vector<std::string> flags = {},
+                        const std::vector<std::string>& under = {});
 
   Process& process() { return *process_; }
   const Ports& ports() const { return ports_; }
