@@ -100,8 +100,8 @@ class ControllerTest : public testing::Test {
 
   test::TempFolder folder_;
   FakeSource* source_ = nullptr;
-  std::unique_ptr<Controller> controller_;
   test::LoopThread loop_;
+  std::unique_ptr<Controller> controller_;
 };
 
 TEST_F(ControllerTest, ObjectsBecomeATableOfTheProxy) {

@@ -72,8 +72,8 @@ class PushServerTest : public testing::Test {
   Metrics metrics_;
   PublishedTable table_{1000};
   std::vector<std::string> refusals_;  // of the loop's thread
-  std::unique_ptr<PushServer> server_;
   test::LoopThread loop_;
+  std::unique_ptr<PushServer> server_;
 };
 
 TEST_F(PushServerTest, ProxyGetsTheWholeTableThenOnlyWhatChanges) {

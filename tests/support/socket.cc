@@ -23,7 +23,7 @@ namespace weir::test {
 namespace {
 
 void set_deadlines(int fd) {
-  const timeval limit{30, 0};
+  const timeval limit{120, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   const int on = 1;
@@ -287,7 +287,6 @@ void Backend::run() {
       return;
     }
     if (fd < 0) continue;
-    set_deadlines(fd);
     ++accepted_;
     open_.push_back(fd);
     threads_.emplace_back([this, fd] {

@@ -14,7 +14,7 @@ struct ssl_st;
 namespace weir::test {
 
 /// A blocking TCP connection on loopback, plain or TLS, for scripted peers. Every call ends within
-/// 30 s: what takes longer is a failed test, not a slow one.
+/// two minutes: what takes longer is a failed test, not a slow one. That of a Backend ends with it.
 class Socket {
  public:
   Socket() = default;
@@ -35,7 +35,7 @@ class Socket {
   int fd() const { return fd_; }
   /// False when the peer is gone.
   bool send(std::string_view bytes);
-  /// Up to `most` bytes, at least 1; empty: the peer ended or reset, or 30 s are over.
+  /// Up to `most` bytes, at least 1; empty: the peer ended or reset, or two minutes are over.
   std::string receive(std::size_t most = 64 * 1024);
   /// Exactly `size` bytes, fewer when the peer ends.
   std::string receive_exactly(std::size_t size);
