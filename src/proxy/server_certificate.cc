@@ -15,6 +15,7 @@
 
 #include "proxy/ocsp_staple.h"
 #include "proxy/openssl_handles.h"
+#include "proxy/private_key.h"
 
 namespace weir::proxy {
 
@@ -54,8 +55,7 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
                                        certificate.name, openssl_reason()));
   }
   ERR_clear_error();
-  const auto key = bio_of(certificate.key_pem);
-  parsed->key_ = PEM_read_bio_PrivateKey(key.get(), nullptr, no_passphrase, nullptr);
+  parsed->key_ = read_private_key(certificate.key_pem);
   if (parsed->key_ == nullptr) {
     return util::malformed(
         fmt::format("the key of {} is not a PEM private key without passphrase: {}",
@@ -67,8 +67,7 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
         fmt::format("the key of {} does not belong to its certificate", certificate.name));
   }
   // What OpenSSL would refuse at a handshake (security level) is refused here.
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> probe(SSL_CTX_new(TLS_server_method()),
-                                                                SSL_CTX_free);
+  thread_local const SslContextPtr probe(SSL_CTX_new(TLS_server_method()));
   if (probe == nullptr) throw std::bad_alloc();
   if (SSL_CTX_use_cert_and_key(probe.get(), parsed->leaf_, parsed->key_, parsed->chain_, 1) != 1) {
     return util::malformed(fmt::format("the certificate of {} cannot be used: {}", certificate.name,
