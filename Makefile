@@ -68,6 +68,11 @@ bench: release-tree ## figures beside nginx, HAProxy and Envoy, on two CPUs: ben
 	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
 	@bench/run $(BENCH_FLAGS)
 
+.PHONY: tls-audit
+tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minutes)
+	@tools/install-packages audit
+	@tools/tls-audit
+
 .PHONY: bench-propagation
 bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/
 	@tools/install-packages build test
