@@ -254,6 +254,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   const auto& host = exchange.host->policy();
   if (host.client_certificates) {
     const auto trust = table.find_trust(host.client_certificates->trust);
+    if (identity_ != nullptr) identity_->follow(stream_.ssl(), trust);
     const auto refused = refuse_client(host, trust.get(), identity_.get(), stream_.is_tls());
     if (refused) co_return co_await answer(*refused);
   }

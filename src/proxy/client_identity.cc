@@ -1,5 +1,6 @@
 #include "proxy/client_identity.h"
 
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "proxy/openssl_handles.h"
@@ -33,6 +34,31 @@ void ClientIdentity::read_peer(SSL* ssl) {
     shown = Shown::Unverified;
     verify = std::string("FAILED:") + X509_verify_cert_error_string(result);
   }
+}
+
+void ClientIdentity::follow(SSL* ssl, const std::shared_ptr<const TrustStore>& now) {
+  if (now == nullptr || now == trust) return;
+  if (shown == Shown::Nothing) {
+    trust = now;
+    return;
+  }
+  const std::unique_ptr<X509_STORE_CTX, OpenSslDeleter<X509_STORE_CTX_free>> check(
+      X509_STORE_CTX_new());
+  // A resumed session has the leaf only.
+  if (check == nullptr ||
+      X509_STORE_CTX_init(check.get(), now->store(), SSL_get0_peer_certificate(ssl),
+                          SSL_get_peer_cert_chain(ssl)) != 1) {
+    return;
+  }
+  X509_STORE_CTX_set_default(check.get(), "ssl_client");
+  X509_STORE_CTX_set_depth(check.get(), static_cast<int>(asked.verify_depth));
+  if (X509_verify_cert(check.get()) != 1) {
+    ERR_clear_error();
+    return;
+  }
+  trust = now;
+  shown = Shown::Verified;
+  verify = "SUCCESS";
 }
 
 std::optional<AnswerReason> refuse_client(const table::Host& host, const TrustStore* trust,

@@ -32,6 +32,10 @@ struct ClientIdentity {
 
   /// After the handshake.
   void read_peer(SSL* ssl);
+  /// The bundle is another one now, a newer revocation list, say: what was shown is verified anew.
+  /// If it does not verify, nothing changes, and `refuse_client` sends the client to a new
+  /// handshake.
+  void follow(SSL* ssl, const std::shared_ptr<const TrustStore>& now);
 };
 
 /// Why a request for `host`, which asks for client certificates, is refused; none: it may pass.
