@@ -48,7 +48,7 @@ class Socket {
   bool was_reset() const { return was_reset_; }
   void shutdown_write();
   void close();
-  /// Close with RST.
+  /// Close with RST, once the peer has all that was sent before.
   void reset();
   /// "subject" line of the peer's certificate; TLS only.
   std::string peer_subject() const;
