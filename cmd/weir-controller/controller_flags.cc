@@ -17,8 +17,7 @@ namespace {
 
 constexpr std::string_view kFolder = "dir:";
 
-constexpr std::array<const char*, 8> kUnused = {"--watch-namespace-selector",
-                                                "--configmap",
+constexpr std::array<const char*, 7> kUnused = {"--watch-namespace-selector",
                                                 "--publish-service",
                                                 "--publish-status-address",
                                                 "--update-status",
@@ -61,6 +60,12 @@ ControllerFlags::ControllerFlags(Flags& flags) {
       "NAMESPACE/NAME of the Service that answers what no Ingress serves, by its first port");
   flags.text("--default-ssl-certificate", default_certificate_,
              "NAMESPACE/NAME of the Secret for names without a certificate");
+  flags.text(
+      "--configmap", configmap_,
+      "NAMESPACE/NAME of the ConfigMap with settings for all hosts; keys as ingress-nginx's");
+  flags.text(
+      "--session-ticket-secret", ticket_secret_,
+      "NAMESPACE/NAME of the Secret that seeds TLS session tickets, by key session-ticket-key");
   flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
   flags.text("--apiserver-host", apiserver_host_, "URL of the API server");
   flags.address("--metrics-listen", metrics_listen_, "Listen for /metrics, /healthz, /readyz");
@@ -72,7 +77,6 @@ ControllerFlags::ControllerFlags(Flags& flags) {
 
   constexpr const char* kLater = "Accepted; not in effect yet";
   flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
-  flags.text("--configmap", configmap_, kLater);
   flags.text("--publish-service", publish_service_, kLater);
   flags.text("--publish-status-address", publish_status_address_, kLater);
   flags.toggle("--update-status", update_status_, kLater);
@@ -101,19 +105,19 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   translation.watch_namespace = watch_namespace_;
   translation.public_http_port = static_cast<std::uint16_t>(public_http_port_);
   translation.public_https_port = static_cast<std::uint16_t>(public_https_port_);
-  if (!default_backend_.empty()) {
-    translation.default_backend = parse_name(default_backend_);
-    if (!translation.default_backend) {
-      return Refused{"--default-backend-service",
-                     fmt::format("\"{}\" is not NAMESPACE/NAME", default_backend_)};
-    }
-  }
-  if (!default_certificate_.empty()) {
-    translation.default_certificate = parse_name(default_certificate_);
-    if (!translation.default_certificate) {
-      return Refused{"--default-ssl-certificate",
-                     fmt::format("\"{}\" is not NAMESPACE/NAME", default_certificate_)};
-    }
+  struct Name {
+    const char* flag;
+    const std::string& text;
+    std::optional<ingress::NamespacedName>& name;
+  };
+  for (const auto& [flag, text, name] :
+       {Name{"--default-backend-service", default_backend_, translation.default_backend},
+        Name{"--default-ssl-certificate", default_certificate_, translation.default_certificate},
+        Name{"--configmap", configmap_, translation.config_map},
+        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret}}) {
+    if (text.empty()) continue;
+    name = parse_name(text);
+    if (!name) return Refused{flag, fmt::format("\"{}\" is not NAMESPACE/NAME", text)};
   }
   return options;
 }

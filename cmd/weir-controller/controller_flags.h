@@ -61,6 +61,7 @@ class ControllerFlags {
   // Accepted, so that a command line for ingress-nginx starts weir.
   std::string watch_namespace_selector_;
   std::string configmap_;
+  std::string ticket_secret_;
   std::string publish_service_;
   std::string publish_status_address_;
   bool update_status_ = true;

@@ -184,7 +184,6 @@ class Controller::Impl {
 
   void count() {
     for (const auto kind : kube::kObjectKinds) {
-      if (kind == kube::Kind::ConfigMap) continue;  // nothing reads one yet, none is kept
       metrics_.set_objects(kind, translator_.objects().count(kind));
     }
     for (const auto kind : table::kResourceKinds) {

@@ -128,7 +128,8 @@ std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const Obj
   return Checker(ingress, store).run();
 }
 
-std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store) {
+std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store,
+                                         const GlobalSettings& global) {
   std::vector<kube::Problem> problems;
   if (options.default_backend) {
     const auto& name = *options.default_backend;
@@ -161,6 +162,32 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
                           fmt::format("--default-ssl-certificate names it: {}; a self-signed "
                                       "certificate is served",
                                       certificate->error().detail)});
+    }
+  }
+  problems.insert(problems.end(), global.problems.begin(), global.problems.end());
+  if (options.config_map) {
+    const auto& name = *options.config_map;
+    if (store.find_config_map(name) == nullptr) {
+      problems.push_back({"ConfigMapNotFound",
+                          {kube::Kind::ConfigMap, name.ns, name.name},
+                          {},
+                          "--configmap names it; every setting has its default"});
+    }
+  }
+  if (options.ticket_secret) {
+    const auto& name = *options.ticket_secret;
+    const kube::ObjectRef ref{kube::Kind::Secret, name.ns, name.name};
+    const auto* secret = store.find_secret(name);
+    constexpr const char* kEffect = "each proxy makes its own keys for session tickets";
+    if (secret == nullptr) {
+      problems.push_back({"SecretNotFound",
+                          ref,
+                          {},
+                          fmt::format("--session-ticket-secret names it; {}", kEffect)});
+    } else if (const auto seed = read_ticket_seed(*secret); !seed) {
+      problems.push_back(
+          {"InvalidTicketSecret", ref, "data",
+           fmt::format("--session-ticket-secret names it: {}; {}", seed.error().detail, kEffect)});
     }
   }
   return problems;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ingress/global_settings.h"
 #include "ingress/object_store.h"
 #include "ingress/options.h"
 #include "kube/objects.h"
@@ -23,7 +24,8 @@ References references_of(const kube::Ingress& ingress);
 std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const ObjectStore& store);
 
 /// What is wrong with the objects that flags name.
-std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store);
+std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store,
+                                         const GlobalSettings& global);
 
 /// On Ingresses that are not served: only that their class is nowhere, and only where nobody else
 /// could be meant (Options::serve_classless).

@@ -58,7 +58,9 @@ bool ObjectStore::has_same(const kube::Object& object) const {
     bool operator()(const kube::Secret& o) const {
       return says_same(find_in(store.secrets_, ingress::name_of(o.meta)), o);
     }
-    bool operator()(const kube::ConfigMap&) const { return true; }
+    bool operator()(const kube::ConfigMap& o) const {
+      return says_same(find_in(store.config_maps_, ingress::name_of(o.meta)), o);
+    }
   };
   return std::visit(Visitor{*this}, object);
 }
@@ -84,7 +86,10 @@ void ObjectStore::put(kube::Object object) {
       store.certificates_.erase(name);
       store.secrets_[name] = std::move(o);
     }
-    void operator()(kube::ConfigMap&&) const {}  // nothing reads one yet
+    void operator()(kube::ConfigMap&& o) const {
+      auto& place = store.config_maps_[ingress::name_of(o.meta)];
+      place = std::move(o);
+    }
   };
   std::visit(Visitor{*this}, std::move(object));
 }
@@ -109,6 +114,8 @@ void ObjectStore::remove(const kube::ObjectRef& ref) {
       secrets_.erase(name);
       break;
     case kube::Kind::ConfigMap:
+      config_maps_.erase(name);
+      break;
     case kube::Kind::Manifest:
       break;
   }
@@ -127,6 +134,7 @@ std::size_t ObjectStore::count(kube::Kind kind) const {
     case kube::Kind::Secret:
       return secrets_.size();
     case kube::Kind::ConfigMap:
+      return config_maps_.size();
     case kube::Kind::Manifest:
       break;
   }
@@ -167,6 +175,7 @@ const kube::ObjectMeta* ObjectStore::find_meta(const kube::ObjectRef& ref) const
     case kube::Kind::Secret:
       return meta(find_in(secrets_, name));
     case kube::Kind::ConfigMap:
+      return meta(find_in(config_maps_, name));
     case kube::Kind::Manifest:
       break;
   }
@@ -175,6 +184,10 @@ const kube::ObjectMeta* ObjectStore::find_meta(const kube::ObjectRef& ref) const
 
 const kube::Ingress* ObjectStore::find_ingress(const NamespacedName& name) const {
   return find_in(ingresses_, name);
+}
+
+const kube::ConfigMap* ObjectStore::find_config_map(const NamespacedName& name) const {
+  return find_in(config_maps_, name);
 }
 
 const kube::Service* ObjectStore::find_service(const NamespacedName& name) const {

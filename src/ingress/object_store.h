@@ -36,6 +36,7 @@ class ObjectStore {
   const kube::Ingress* find_ingress(const NamespacedName& name) const;
   const kube::Service* find_service(const NamespacedName& name) const;
   const kube::EndpointSlice* find_slice(const NamespacedName& name) const;
+  const kube::ConfigMap* find_config_map(const NamespacedName& name) const;
   const kube::Secret* find_secret(const NamespacedName& name) const;
   /// Ordered by name.
   std::vector<const kube::EndpointSlice*> slices_of(const NamespacedName& service) const;
@@ -57,6 +58,7 @@ class ObjectStore {
   ByName<kube::EndpointSlice> slices_;
   ByName<std::map<std::string, const kube::EndpointSlice*>> slices_by_service_;
   ByName<kube::Secret> secrets_;
+  ByName<kube::ConfigMap> config_maps_;  // those that were put: the ones that somebody reads
   mutable CertificateChecker checker_;
   mutable ByName<std::shared_ptr<const Certificate>> certificates_;
   mutable std::map<util::ContentHash, std::weak_ptr<const Certificate>> certificates_by_content_;

@@ -31,6 +31,10 @@ struct Options {
   std::optional<NamespacedName> default_backend;
   /// The Secret for names without a certificate of their own.
   std::optional<NamespacedName> default_certificate;
+  /// Settings for every host (global_settings.h).
+  std::optional<NamespacedName> config_map;
+  /// The Secret that holds the seed of session ticket keys, which replicas share.
+  std::optional<NamespacedName> ticket_secret;
   std::uint16_t public_http_port = 80;
   std::uint16_t public_https_port = 443;
 };

@@ -4,6 +4,7 @@
 
 #include "ingress/backend_builder.h"
 #include "ingress/class_filter.h"
+#include "ingress/global_settings.h"
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
@@ -23,8 +24,12 @@ class Run {
         store_.put(object);
       }
     }
-    add_problems(check_options(options_, store_));
-    add_settings();
+    GlobalSettings global;
+    if (options_.config_map) {
+      global = read_global_settings(store_.find_config_map(*options_.config_map));
+    }
+    add_problems(check_options(options_, store_, global));
+    add_settings(global);
     const auto default_backend = usable_default_backend();
     const auto shares = collect_shares();
     std::map<std::string, HostTls> tls;
@@ -47,10 +52,14 @@ class Run {
     translation_.problems.insert(problems.begin(), problems.end());
   }
 
-  void add_settings() {
-    table::Settings settings;
-    settings.public_http_port = options_.public_http_port;
-    settings.public_https_port = options_.public_https_port;
+  void add_settings(const GlobalSettings& global) {
+    auto settings = make_settings(options_, global);
+    if (options_.ticket_secret) {
+      const auto* secret = store_.find_secret(*options_.ticket_secret);
+      if (secret != nullptr) {
+        if (auto seed = read_ticket_seed(*secret)) add(*std::move(seed));
+      }
+    }
     if (options_.default_certificate) {
       const auto* certificate = store_.find_certificate(*options_.default_certificate);
       if (certificate && *certificate) {

@@ -82,9 +82,17 @@ void Translator::put(kube::Object object) {
       put_secret(std::move(object), name);
       break;
     case kube::Kind::ConfigMap:
+      if (options_.config_map != name) break;  // nobody reads it
+      store_.put(std::move(object));
+      touch_config_map();
+      break;
     case kube::Kind::Manifest:
       break;
   }
+}
+
+void Translator::touch_config_map() {
+  global_ = read_global_settings(store_.find_config_map(*options_.config_map));
 }
 
 void Translator::put_ingress(kube::Object object, const NamespacedName& name) {
@@ -136,6 +144,10 @@ void Translator::remove(const kube::ObjectRef& ref) {
       touch_secret(name);
       break;
     case kube::Kind::ConfigMap:
+      if (options_.config_map != name) break;
+      store_.remove(ref);
+      touch_config_map();
+      break;
     case kube::Kind::Manifest:
       break;
   }
@@ -305,9 +317,8 @@ HostTls Translator::wildcard_tls_of(const std::string& name) const {
 }
 
 void Translator::update_settings(Changes& changes) {
-  table::Settings settings;
-  settings.public_http_port = options_.public_http_port;
-  settings.public_https_port = options_.public_https_port;
+  update_ticket_seed(changes);
+  auto settings = make_settings(options_, global_);
   std::optional<NamespacedName> certificate;
   if (options_.default_certificate) {
     const auto* checked = store_.find_certificate(*options_.default_certificate);
@@ -322,6 +333,21 @@ void Translator::update_settings(Changes& changes) {
   if (settings_ == settings) return;
   settings_ = settings;
   changes.upserts.emplace_back(std::move(settings));
+}
+
+void Translator::update_ticket_seed(Changes& changes) {
+  if (!options_.ticket_secret) return;
+  std::optional<table::TicketSeed> seed;
+  if (const auto* secret = store_.find_secret(*options_.ticket_secret)) {
+    if (auto read = read_ticket_seed(*secret)) seed = *std::move(read);
+  }
+  if (ticket_seed_ == seed) return;
+  ticket_seed_ = seed;
+  if (seed) {
+    changes.upserts.emplace_back(*std::move(seed));
+  } else {
+    changes.removes.push_back({table::ResourceKind::TicketSeed, {}});
+  }
 }
 
 void Translator::update_backends(Changes& changes) {
@@ -375,7 +401,7 @@ void Translator::update_checks() {
     }
     problems_.tell({ProblemBook::Kind::Ingress, to_string(name)}, std::move(problems));
   }
-  problems_.tell({ProblemBook::Kind::Options, {}}, check_options(options_, store_));
+  problems_.tell({ProblemBook::Kind::Options, {}}, check_options(options_, store_, global_));
 }
 
 void Translator::use_backends(const std::vector<BackendKey>& keys) {

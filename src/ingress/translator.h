@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ingress/backend_builder.h"
+#include "ingress/global_settings.h"
 #include "ingress/host_builder.h"
 #include "ingress/object_store.h"
 #include "ingress/options.h"
@@ -78,6 +79,7 @@ class Translator {
   void touch_service(const NamespacedName& name);
   void touch_slice(const NamespacedName& name);
   void touch_secret(const NamespacedName& name);
+  void touch_config_map();
   void serve(const NamespacedName& name);
   void stop_serving(const NamespacedName& name);
   bool is_ignored(const std::string& ns) const;
@@ -91,6 +93,7 @@ class Translator {
   void index_host(const std::string& name, HostNode& node, BuiltHost& built,
                   std::vector<NamespacedName> secrets);
   void update_settings(Changes& changes);
+  void update_ticket_seed(Changes& changes);
   void update_backends(Changes& changes);
   void update_certificates(Changes& changes);
   void update_checks();
@@ -110,7 +113,9 @@ class Translator {
   std::unordered_map<std::string, HostNode> hosts_;
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
+  GlobalSettings global_;
   std::optional<table::Settings> settings_;
+  std::optional<table::TicketSeed> ticket_seed_;
   std::optional<NamespacedName> default_certificate_;  // while it is usable
   std::optional<BackendKey> default_backend_;          // while it is usable
 

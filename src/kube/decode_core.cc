@@ -122,7 +122,8 @@ EndpointSlice decode_endpoint_slice(const Node& root) {
 }
 
 bool is_read_secret_key(std::string_view key) {
-  return key == "tls.crt" || key == "tls.key" || key == "ca.crt" || key == "ca.crl";
+  return key == "tls.crt" || key == "tls.key" || key == "ca.crt" || key == "ca.crl" ||
+         key == "session-ticket-key";
 }
 
 Secret decode_secret(const Node& root) {

@@ -15,6 +15,24 @@ struct Dumper {
     if (!settings.default_certificate.empty()) {
       out += " certificate=" + settings.default_certificate;
     }
+    const table::TlsSettings usual;
+    const auto& tls = settings.tls;
+    if (!tls.versions.tls12) out += " no-tls12";
+    if (!tls.versions.tls13) out += " no-tls13";
+    if (!tls.ciphers.empty()) out += " ciphers=" + tls.ciphers;
+    if (!tls.groups.empty()) out += " groups=" + tls.groups;
+    if (!tls.session_tickets) out += " no-tickets";
+    if (tls.session_timeout_s != usual.session_timeout_s) {
+      out += fmt::format(" session-timeout={}", tls.session_timeout_s);
+    }
+    if (tls.reject_unknown_names) out += " reject-unknown-names";
+    if (!settings.hsts) out += " no-hsts";
+    if (settings.hsts && settings.hsts != table::Hsts{}) {
+      out += fmt::format(" hsts={}{}{}", settings.hsts->max_age_s,
+                         settings.hsts->include_subdomains ? ",subdomains" : "",
+                         settings.hsts->preload ? ",preload" : "");
+    }
+    if (settings.underscores_in_headers) out += " underscores";
     out += '\n';
   }
 

@@ -207,5 +207,55 @@ TEST(Translator, DefaultBackendOfTheFlagComesAndGoesWithItsEndpoints) {
       ElementsAre("host a.example", "no backend default/fallback", "no host (every other name)"));
 }
 
+TEST(Translator, TheConfigMapAndTheTicketSecretCountFromTheirChangeOn) {
+  Options options;
+  options.config_map = NamespacedName{"default", "settings"};
+  options.ticket_secret = NamespacedName{"default", "tickets"};
+  Translator translator(options);
+  Changes last;
+  const auto take = [&](kube::SourceEvents events) {
+    last = translator.apply(std::move(events));
+    return keys(last);
+  };
+  const auto put = [&](kube::Object object) {
+    kube::SourceEvents events;
+    events.upserts.push_back(std::move(object));
+    return take(std::move(events));
+  };
+  const auto remove = [&](kube::Kind kind, const std::string& name) {
+    kube::SourceEvents events;
+    events.removes.push_back({kind, "default", name});
+    return take(std::move(events));
+  };
+  EXPECT_THAT(take({}), ElementsAre("settings"));
+
+  kube::ConfigMap settings;
+  settings.meta.ns = "default";
+  settings.meta.name = "settings";
+  settings.data = {{"ssl-session-tickets", "false"}};
+  EXPECT_THAT(put(settings), ElementsAre("settings"));
+  EXPECT_FALSE(std::get<table::Settings>(last.upserts[0]).tls.session_tickets);
+  auto other = settings;
+  other.meta.name = "other";
+  other.data["hsts"] = "false";
+  EXPECT_THAT(put(other), IsEmpty()) << "nobody reads it";
+  settings.data["ssl-session-tickets"] = "perhaps";
+  EXPECT_THAT(put(settings), ElementsAre("settings"));
+  EXPECT_EQ(last.appeared.size(), 1U);
+  EXPECT_THAT(remove(kube::Kind::ConfigMap, "settings"), IsEmpty()) << "all was as by default";
+  EXPECT_EQ(last.disappeared.size(), 1U);
+
+  kube::Secret tickets;
+  tickets.meta.ns = "default";
+  tickets.meta.name = "tickets";
+  tickets.data = {{"session-ticket-key", std::string(32, 'x')}};
+  EXPECT_THAT(put(tickets), ElementsAre("ticket seed"));
+  EXPECT_EQ(std::get<table::TicketSeed>(last.upserts[0]).bytes, std::string(32, 'x'));
+  EXPECT_THAT(take({}), IsEmpty());
+  tickets.data["session-ticket-key"] = std::string(32, 'y');
+  EXPECT_THAT(put(tickets), ElementsAre("ticket seed"));
+  EXPECT_THAT(remove(kube::Kind::Secret, "tickets"), ElementsAre("no ticket seed"));
+}
+
 }  // namespace
 }  // namespace weir::ingress

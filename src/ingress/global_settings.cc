@@ -1,0 +1,229 @@
+#include "ingress/global_settings.h"
+
+#include <charconv>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+namespace weir::ingress {
+
+namespace {
+
+constexpr const char* kTicketKey = "session-ticket-key";
+constexpr std::size_t kMinTicketSeed = 32;
+constexpr std::size_t kMaxTicketSeed = 256;
+constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.1
+
+/// Takes a value into the settings. What is wrong with it, or nullptr.
+using Take = std::function<const char*(const std::string&, GlobalSettings&)>;
+
+std::optional<bool> parse_bool(std::string_view text) {
+  for (const auto* yes : {"1", "t", "T", "TRUE", "true", "True"}) {
+    if (text == yes) return true;
+  }
+  for (const auto* no : {"0", "f", "F", "FALSE", "false", "False"}) {
+    if (text == no) return false;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> parse_number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// As nginx writes times: "300", "10m", "1h 30m".
+std::optional<std::uint32_t> parse_seconds(std::string_view text) {
+  std::uint64_t total = 0;
+  bool any = false;
+  while (!text.empty()) {
+    if (text.front() == ' ') {
+      text.remove_prefix(1);
+      continue;
+    }
+    std::uint64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{} || count > std::numeric_limits<std::uint32_t>::max()) {
+      return std::nullopt;
+    }
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    std::uint64_t unit = 1;
+    if (!text.empty() && text.front() != ' ') {
+      switch (text.front()) {
+        case 's':
+          unit = 1;
+          break;
+        case 'm':
+          unit = 60;
+          break;
+        case 'h':
+          unit = 3600;
+          break;
+        case 'd':
+          unit = 24 * 3600;
+          break;
+        default:
+          return std::nullopt;
+      }
+      text.remove_prefix(1);
+    }
+    total += count * unit;
+    any = true;
+  }
+  if (!any || total > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(total);
+}
+
+/// OpenSSL's word on a list, before a proxy is asked.
+bool is_taken(const std::string& list, int (*set)(SSL_CTX*, const char*)) {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_method()),
+                                                             SSL_CTX_free);
+  ERR_clear_error();
+  const bool taken = context != nullptr && set(context.get(), list.c_str()) == 1;
+  ERR_clear_error();
+  return taken;
+}
+
+int set_groups(SSL_CTX* context, const char* list) {
+  return static_cast<int>(SSL_CTX_set1_groups_list(context, list));
+}
+
+const char* take_protocols(const std::string& value, GlobalSettings& settings) {
+  table::TlsVersions versions{false, false};
+  std::istringstream words(value);
+  for (std::string word; words >> word;) {
+    if (word == "TLSv1.2") {
+      versions.tls12 = true;
+    } else if (word == "TLSv1.3") {
+      versions.tls13 = true;
+    } else {
+      return "may name TLSv1.2 and TLSv1.3; older versions are not spoken";
+    }
+  }
+  if (!versions.tls12 && !versions.tls13) return "names no version";
+  settings.tls.versions = versions;
+  return nullptr;
+}
+
+Take flag(std::function<void(GlobalSettings&, bool)> set) {
+  return [set = std::move(set)](const std::string& value, GlobalSettings& settings) -> const char* {
+    const auto parsed = parse_bool(value);
+    if (!parsed) return "is neither true nor false";
+    set(settings, *parsed);
+    return nullptr;
+  };
+}
+
+const std::map<std::string, Take, std::less<>>& takers() {
+  static const std::map<std::string, Take, std::less<>> all = {
+      {"ssl-protocols", take_protocols},
+      {"ssl-ciphers",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         if (!is_taken(value, SSL_CTX_set_cipher_list)) return "is no list that OpenSSL takes";
+         settings.tls.ciphers = value;
+         return nullptr;
+       }},
+      {"ssl-ecdh-curve",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         if (value == "auto") return nullptr;
+         if (!is_taken(value, set_groups)) return "is no list of groups that OpenSSL takes";
+         settings.tls.groups = value;
+         return nullptr;
+       }},
+      {"ssl-session-tickets",
+       flag([](auto& settings, bool on) { settings.tls.session_tickets = on; })},
+      {"ssl-session-timeout",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         const auto seconds = parse_seconds(value);
+         if (!seconds || *seconds == 0 || *seconds > kMostSessionSeconds) {
+           return "is no time of up to 7 days, such as 10m";
+         }
+         settings.tls.session_timeout_s = *seconds;
+         return nullptr;
+       }},
+      {"ssl-reject-handshake",
+       flag([](auto& settings, bool on) { settings.tls.reject_unknown_names = on; })},
+      {"hsts-max-age",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         const auto seconds = parse_number(value);
+         if (!seconds) return "is no number of seconds";
+         settings.hsts->max_age_s = *seconds;
+         return nullptr;
+       }},
+      {"hsts-include-subdomains",
+       flag([](auto& settings, bool on) { settings.hsts->include_subdomains = on; })},
+      {"hsts-preload", flag([](auto& settings, bool on) { settings.hsts->preload = on; })},
+      {"enable-underscores-in-headers",
+       flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
+  };
+  return all;
+}
+
+}  // namespace
+
+GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
+  GlobalSettings settings;
+  if (config_map == nullptr) return settings;
+  auto& problems = settings.problems;
+  const kube::ObjectRef ref{kube::Kind::ConfigMap, config_map->meta.ns, config_map->meta.name};
+  bool hsts = true;
+  std::string ignored;
+  const auto wrong = [&](const std::string& key, const std::string& value, const char* why) {
+    problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
+                        fmt::format("\"{}\" {}; the default counts", value.substr(0, 100), why)});
+  };
+  for (const auto& [key, value] : config_map->data) {
+    if (key == "hsts") {  // the others say what is in it
+      const auto on = parse_bool(value);
+      if (!on) wrong(key, value, "is neither true nor false");
+      hsts = on.value_or(true);
+      continue;
+    }
+    const auto taker = takers().find(key);
+    if (taker == takers().end()) {
+      ignored += (ignored.empty() ? "" : ", ") + key;
+      continue;
+    }
+    if (const char* why = taker->second(value, settings)) wrong(key, value, why);
+  }
+  if (!hsts) settings.hsts.reset();
+  if (!ignored.empty()) {
+    problems.push_back({"ConfigMapKeyIgnored", ref, "data",
+                        "these keys are not in effect: " + ignored.substr(0, 1000)});
+  }
+  return settings;
+}
+
+table::Settings make_settings(const Options& options, const GlobalSettings& global) {
+  table::Settings settings;
+  settings.public_http_port = options.public_http_port;
+  settings.public_https_port = options.public_https_port;
+  settings.tls = global.tls;
+  settings.hsts = global.hsts;
+  settings.underscores_in_headers = global.underscores_in_headers;
+  return settings;
+}
+
+util::Result<table::TicketSeed> read_ticket_seed(const kube::Secret& secret) {
+  const auto found = secret.data.find(kTicketKey);
+  if (found == secret.data.end()) {
+    return util::malformed(fmt::format("has no key {}", kTicketKey));
+  }
+  const auto size = found->second.size();
+  if (size < kMinTicketSeed || size > kMaxTicketSeed) {
+    return util::malformed(
+        fmt::format("has {} bytes under {}; 32 to 256 random ones are needed", size, kTicketKey));
+  }
+  return table::TicketSeed{found->second};
+}
+
+}  // namespace weir::ingress

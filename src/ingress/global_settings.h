@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingress/options.h"
+#include "kube/objects.h"
+#include "kube/problem.h"
+#include "table/table.h"
+#include "util/result.h"
+
+namespace weir::ingress {
+
+/// What the controller's ConfigMap (--configmap) says for every host. Its keys are ingress-nginx's.
+struct GlobalSettings {
+  table::TlsSettings tls;
+  std::optional<table::Hsts> hsts = table::Hsts{};
+  bool underscores_in_headers = false;
+  /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
+  /// effect are one problem.
+  std::vector<kube::Problem> problems;
+};
+
+/// nullptr: there is no such ConfigMap, and all is as by default. Pure.
+GlobalSettings read_global_settings(const kube::ConfigMap* config_map);
+
+/// The table's settings but for the certificate.
+table::Settings make_settings(const Options& options, const GlobalSettings& global);
+
+/// The seed that a Secret holds for session ticket keys, or why it holds none. Never quotes it.
+util::Result<table::TicketSeed> read_ticket_seed(const kube::Secret& secret);
+
+}  // namespace weir::ingress
