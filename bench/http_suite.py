@@ -1,6 +1,7 @@
 """Suite "http": what a request, a connection and a byte cost, beside nginx, HAProxy and Envoy."""
 
 import contextlib
+import math
 import re
 import subprocess
 import time
@@ -27,13 +28,13 @@ def request(*arguments, tls=False):
 
 
 def by_wrk(run, proxy):
-    return by_tool(run, proxy, ["wrk", "-t1", "-c64", f"-d{run.seconds:g}s", "-H",
+    return by_tool(run, proxy, ["wrk", "-t1", "-c64", f"-d{math.ceil(run.seconds)}s", "-H",
                                 f"Host: {PLAIN_HOST}", f"http://127.0.0.1:{proxy.http}/"],
                    r"(\d+) requests in", r"Non-2xx|Socket errors")
 
 
 def by_h2load(run, proxy):
-    return by_tool(run, proxy, ["h2load", "--h1", "-t1", "-c64", f"-D{run.seconds:g}",
+    return by_tool(run, proxy, ["h2load", "--h1", "-t1", "-c64", f"-D{math.ceil(run.seconds)}",
                                 f"--connect-to=127.0.0.1:{proxy.https}", f"https://{TLS_HOST}/"],
                    r"status codes: (\d+) 2xx", r"[1-9]\d* (failed|errored|timeout|[345]xx)")
 

@@ -53,8 +53,7 @@ def plot(rows):
     y = 30
     for row in rows:
         figures = {"weir": row["weir"], **row["peers"]}
-        # The peer that the row's ratio is to.
-        best = min(row["peers"].values(), key=lambda peer: abs(row["weir"] / peer - row["ratio"]))
+        best = row["peers"][row["best"]]
         top = y
         for name, figure in figures.items():
             share = figure / best
@@ -65,7 +64,8 @@ def plot(rows):
             if name == "weir" or share > MOST:
                 said = f'{number(figure)} {row["unit"]}'
                 said += "" if name == "weir" else f", {share:.1f}×"
-                parts.append(f'<text x="{LEFT + width + 4:.1f}" y="{y + BAR - 1}">{said}</text>')
+                x = LEFT + max(width, WIDTH / MOST) + 4  # right of the marks
+                parts.append(f'<text x="{x:.1f}" y="{y + BAR - 1}">{said}</text>')
             y += BAR
         parts.append(f'<text x="{LEFT - 8}" y="{top + BAR + 4}" text-anchor="end">'
                      f'{escape(row["metric"])}</text>')
@@ -80,7 +80,7 @@ def plot(rows):
                      for i, (name, colour) in enumerate(COLOURS.items()))
     legend += (f'<path d="M{LEFT + 360} 8v10" stroke="#d1242f" stroke-width="1.5"/>'
                f'<text x="{LEFT + 366}" y="17">weir\'s bar</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 90} {y}" '
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 110} {y}" '
             'font-family="sans-serif" font-size="11" fill="#24292f">\n'
             f'<rect width="100%" height="100%" fill="#fff"/>\n{legend}\n'
             f'<path d="M{x:.1f} 24V{y - GAP + 4}" stroke="#24292f" stroke-dasharray="2 3"/>\n'

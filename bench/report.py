@@ -28,11 +28,12 @@ def row(metric, rounds):
     median = {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
     weir = median.pop("weir")
     judged = [figures["weir"] for figures in rounds]
-    ratio = None
+    best = ratio = None
     if median:
         ratios = {peer: [figures["weir"] / figures[peer] for figures in rounds]
                   for peer in metric.against or median}
-        judged = max(ratios.values(), key=statistics.median)
+        best = max(ratios, key=lambda peer: statistics.median(ratios[peer]))
+        judged = ratios[best]
         ratio = statistics.median(judged)
     middle = statistics.median(judged)
     spread = max(abs(value - middle) for value in judged)
@@ -41,6 +42,7 @@ def row(metric, rounds):
         "unit": metric.unit,
         "weir": significant(weir),
         "peers": {name: significant(figure) for name, figure in median.items()},
+        "best": best,
         "ratio": None if ratio is None else round(ratio, 3),
         "spread": significant(spread),
         "bar": metric.bar,

@@ -28,7 +28,10 @@ double count_instructions(const std::function<bool(ProxyUnderTool&)>& traffic) {
   EXPECT_TRUE(proxy.end()) << proxy.output();
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("totals: ")) return std::stod(line.substr(8));
+    if (!line.starts_with("totals: ")) continue;
+    const auto total = std::stod(line.substr(8));
+    EXPECT_GT(total, 0) << "callgrind did not find the worker's loop";
+    return total;
   }
   ADD_FAILURE() << "callgrind wrote no totals";
   return 0;

@@ -25,7 +25,8 @@ Calls count_calls(const std::function<bool(ProxyUnderTool&)>& traffic) {
   ProxyUnderTool proxy({find_tool("strace"), "-f", "-s", "9", "-o", file});
   EXPECT_TRUE(traffic(proxy)) << proxy.output();
   EXPECT_TRUE(proxy.end()) << proxy.output();
-  // "12345 recvfrom(…": the thread, then the call. The worker's is the thread that says so.
+  // "12345 recvfrom(…": the thread, then the call. The worker is the one thread that names itself;
+  // its name cannot be read by everybody.
   std::map<std::string, Calls> by_thread;
   std::string worker;
   std::ifstream in(file);
@@ -37,7 +38,7 @@ Calls count_calls(const std::function<bool(ProxyUnderTool&)>& traffic) {
     const auto name_end = call.find('(');
     if (name_end == std::string::npos || name_end == 0) continue;  // "<... resumed>", "+++ exited"
     ++by_thread[thread][call.substr(0, name_end)];
-    if (line.find("prctl(PR_SET_NAME, \"worker-0\"") != std::string::npos) worker = thread;
+    if (call.starts_with("prctl(PR_SET_NAME")) worker = thread;
   }
   EXPECT_FALSE(worker.empty()) << "strace saw no worker";
   return by_thread[worker];
