@@ -14,7 +14,7 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr std::uint32_t kFirstBuffer = 8 * 1024;
+constexpr auto kFirstBuffer = WorkerState::kHeadBuffer;
 constexpr std::chrono::milliseconds kLinger{2'000};
 constexpr std::size_t kLingerBytes = 1024 * 1024;
 
@@ -73,6 +73,7 @@ ClientConnection::ClientConnection(WorkerState& worker, std::string address)
 ClientConnection::~ClientConnection() {
   if (!tunnelled_) worker_.counters.connections_open.subtract();
   if (exchange_ != nullptr) worker_.give_back(std::move(exchange_));
+  release_buffer();
 }
 
 void ClientConnection::stop_accepting() {
@@ -132,7 +133,7 @@ Detached ClientConnection::serve() {
 bool ClientConnection::make_room() {
   if (buffer_ == nullptr) {
     capacity_ = kFirstBuffer;
-    buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    buffer_ = worker_.take_head_buffer();
     begin_ = end_ = 0;
     return true;
   }
@@ -148,12 +149,16 @@ bool ClientConnection::make_room() {
       std::min<std::size_t>(std::size_t{capacity_} * 2, worker_.options.limits.head_bytes));
   auto next = std::make_unique_for_overwrite<char[]>(larger);
   std::memcpy(next.get(), buffer_.get(), end_);
+  const auto end = end_;
+  release_buffer();
   buffer_ = std::move(next);
   capacity_ = larger;
+  end_ = end;
   return true;
 }
 
 void ClientConnection::take_early() {
+  release_buffer();
   capacity_ = static_cast<std::uint32_t>(std::max<std::size_t>(kFirstBuffer, early_.size()));
   buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
   std::memcpy(buffer_.get(), early_.data(), early_.size());
@@ -163,6 +168,7 @@ void ClientConnection::take_early() {
 }
 
 void ClientConnection::release_buffer() {
+  if (capacity_ == kFirstBuffer) worker_.give_back_head_buffer(std::move(buffer_));
   buffer_.reset();
   capacity_ = begin_ = end_ = 0;
 }

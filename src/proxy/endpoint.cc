@@ -12,6 +12,8 @@ namespace weir::proxy {
 
 namespace {
 
+constexpr std::size_t kSpareIdle = 64;
+
 std::uint64_t hash_of(std::string_view id) {
   util::Hash64 hash;
   hash.add(id);
@@ -23,30 +25,36 @@ std::uint64_t hash_of(std::string_view id) {
 /// A pooled connection: any event on it means that the backend closed it, or spoke out of turn.
 class Endpoint::Idle final : public IoListener, private TimerListener {
  public:
-  Idle(Endpoint& owner, UpstreamConnection connection, std::chrono::milliseconds idle)
-      : owner_(owner), timer_(*this), connection_(std::move(connection)) {
+  explicit Idle(TimerWheel& timers) : timers_(timers), timer_(*this) {}
+
+  void keep(Endpoint& owner, UpstreamConnection connection, std::chrono::milliseconds idle) {
+    owner_ = &owner;
+    connection_ = std::move(connection);
     connection_.stream.listen(*this);
-    owner_.owner_.loop().timers().set(timer_, idle);
+    timers_.set(timer_, idle);
   }
+  /// It keeps nothing from then on.
+  UpstreamConnection take() {
+    timers_.stop(timer_);
+    return std::move(connection_);
+  }
+  std::uint64_t lane() const { return connection_.lane; }
 
   void on_io(IoHandle& io) override {
     if (io.readable && !connection_.stream.stays_idle()) leave();
   }
-  std::uint64_t lane() const { return connection_.lane; }
-  UpstreamConnection take() { return std::move(connection_); }
 
  private:
   void on_timer(Timer&) override { leave(); }
   void leave() {
-    auto& idle = owner_.idle_;
+    const auto& idle = owner_->idle_;
     const auto self = std::find_if(idle.begin(), idle.end(),
                                    [this](const auto& entry) { return entry.get() == this; });
-    const auto keep = std::move(*self);  // destroyed at the end of this call
-    idle.erase(self);
-    owner_.fewest_idle_ = std::min(owner_.fewest_idle_, idle.size());
+    owner_->take(self - idle.begin());  // closed at the end of this call, which may delete this
   }
 
-  Endpoint& owner_;
+  TimerWheel& timers_;
+  Endpoint* owner_ = nullptr;
   Timer timer_;
   UpstreamConnection connection_;
 };
@@ -90,9 +98,17 @@ UpstreamConnection Endpoint::take_idle(std::uint64_t lane) {
   const auto last = std::find_if(idle_.rbegin(), idle_.rend(),
                                  [lane](const auto& idle) { return idle->lane() == lane; });
   if (last == idle_.rend()) return {};
-  auto connection = (*last)->take();
-  idle_.erase(std::next(last).base());
+  return take(std::next(last).base() - idle_.begin());
+}
+
+UpstreamConnection Endpoint::take(std::ptrdiff_t index) {
+  const auto at = idle_.begin() + index;
+  auto record = std::move(*at);
+  idle_.erase(at);
   fewest_idle_ = std::min(fewest_idle_, idle_.size());
+  auto connection = record->take();
+  auto& spare = owner_.spare_idle_;
+  if (spare.size() < kSpareIdle) spare.push_back(std::move(record));
   return connection;
 }
 
@@ -105,7 +121,11 @@ void Endpoint::keep_idle(UpstreamConnection connection, const PoolLimits& limits
   const auto tenth = static_cast<std::uint64_t>(limits.idle.count() / 10);
   const auto spread = tenth == 0 ? 0 : owner_.draw() % tenth;
   const auto idle = limits.idle - std::chrono::milliseconds(spread);
-  idle_.push_back(std::make_unique<Idle>(*this, std::move(connection), idle));
+  auto& spare = owner_.spare_idle_;
+  if (spare.empty()) spare.push_back(std::make_unique<Idle>(timers));
+  idle_.push_back(std::move(spare.back()));
+  spare.pop_back();
+  idle_.back()->keep(*this, std::move(connection), idle);
   if (!trim_.running()) {
     fewest_idle_ = idle_.size();
     timers.set(trim_, kTrimEvery);
@@ -124,6 +144,10 @@ void Endpoint::on_timer(Timer&) {
   fewest_idle_ = idle_.size();
   if (!idle_.empty()) owner_.loop().timers().set(trim_, kTrimEvery);
 }
+
+EndpointMap::EndpointMap(EventLoop& loop) : loop_(loop) {}
+
+EndpointMap::~EndpointMap() = default;
 
 EndpointRef EndpointMap::get(const table::Endpoint& from) {
   auto& slot = by_id_[from.id];

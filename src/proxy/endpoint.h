@@ -88,6 +88,8 @@ class Endpoint : public LocalRefCount<Endpoint>, private TimerListener {
   class Idle;
   static constexpr std::chrono::milliseconds kTrimEvery{5'000};
 
+  /// Takes that one out of `idle_`.
+  UpstreamConnection take(std::ptrdiff_t index);
   /// Closes half of the connections that nobody needed since the last call.
   void on_timer(Timer&) override;
 
@@ -109,7 +111,8 @@ using EndpointRef = boost::intrusive_ptr<Endpoint>;
 /// Endpoints by identity. Holds none: an entry goes with its Endpoint. Outlives them all.
 class EndpointMap {
  public:
-  explicit EndpointMap(EventLoop& loop) : loop_(loop) {}
+  explicit EndpointMap(EventLoop& loop);
+  ~EndpointMap();
 
   EndpointRef get(const table::Endpoint& from);
   EventLoop& loop() { return loop_; }
@@ -122,6 +125,8 @@ class EndpointMap {
   EventLoop& loop_;
   std::uint64_t random_ = std::random_device{}() | 1U;
   std::unordered_map<std::string, Endpoint*> by_id_;
+  /// Records without a connection, so that keeping one allocates nothing.
+  std::vector<std::unique_ptr<Endpoint::Idle>> spare_idle_;
 };
 
 }  // namespace weir::proxy

@@ -123,10 +123,14 @@ void EventLoop::run() {
         continue;
       }
       if (io->listener == nullptr) continue;
-      if ((event.events & EPOLLIN) != 0) io->readable = true;
+      if ((event.events & EPOLLIN) != 0) {
+        io->readable = true;
+        io->drained = false;
+      }
       if ((event.events & EPOLLOUT) != 0) io->writable = true;
       if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         io->readable = io->peer_closed = true;
+        io->drained = false;
         if ((event.events & (EPOLLHUP | EPOLLERR)) != 0) io->writable = true;
       }
       io->listener->on_io(*io);

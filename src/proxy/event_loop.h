@@ -30,6 +30,9 @@ struct IoHandle {
   bool readable = false;     ///< a read may give bytes; cleared by whoever met EAGAIN
   bool writable = false;     ///< a write may take bytes; cleared by whoever met EAGAIN
   bool peer_closed = false;  ///< the peer's FIN or reset is here, perhaps behind unread bytes
+  /// The socket is empty, while TLS may still hold what came out of it: `readable` stays until that
+  /// is read, too. Cleared by the next event.
+  bool drained = false;
   IoListener* listener = nullptr;
 };
 

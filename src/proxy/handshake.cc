@@ -31,7 +31,7 @@ Task<bool> ClientConnection::try_handshake() {
     const auto wake = co_await wait();
     if (wake != Wake::Io) co_return false;
   }
-  auto* ssl = worker_.tls.new_connection(io->fd, identity_);
+  auto* ssl = worker_.tls.new_connection(*io, identity_);
   if (ssl == nullptr) co_return false;
   stream_.start_tls(ssl);
   for (;;) {

@@ -61,7 +61,7 @@ bool ClientConnection::Relay::send_request() {
 bool ClientConnection::Relay::send_request_body() {
   auto& body = exchange_.request_body;
   if (body.done()) return false;
-  const auto scratch = worker_.scratch();
+  const auto scratch = room(careful_to_backend_);
   const auto result = client_.try_read(scratch.first(body.most(scratch.size())));
   switch (result.status) {
     case IoResult::Status::WouldBlock:
@@ -94,6 +94,7 @@ bool ClientConnection::Relay::send_request_body() {
     backend_deaf_ = true;
   } else if (sent.bytes < taken.to_forward.size()) {
     to_backend_.assign(taken.to_forward.data() + sent.bytes, taken.to_forward.size() - sent.bytes);
+    careful_to_backend_ = kCarefulReads;
   }
   return true;
 }
@@ -114,11 +115,7 @@ bool ClientConnection::Relay::receive_response() {
     settle();
     return over_;
   }
-  auto scratch = worker_.scratch();
-  if (careful_to_client_ > 0) {
-    --careful_to_client_;
-    scratch = scratch.first(WorkerState::kCarefulRead);
-  }
+  const auto scratch = room(careful_to_client_);
   const auto result = backend_.try_read(scratch);
   switch (result.status) {
     case IoResult::Status::WouldBlock:
@@ -285,6 +282,13 @@ void ClientConnection::Relay::backend_ended(bool failed) {
 }
 
 // ---- both --------------------------------------------------------------------------------------
+
+std::span<char> ClientConnection::Relay::room(std::uint8_t& careful) const {
+  const auto scratch = worker_.scratch();
+  if (careful == 0) return scratch;
+  --careful;
+  return scratch.first(WorkerState::kCarefulRead);
+}
 
 void ClientConnection::Relay::emit(const Gather& gather) {
   std::size_t sent = 0;

@@ -48,6 +48,9 @@ class ClientConnection::Relay {
   void switch_protocols(std::span<char> rest);
   void take_body(std::span<char> bytes);
   void backend_ended(bool failed);
+  /// Where to read into. Less while `careful` lasts, which it lowers: the side that it goes on to
+  /// did not take a large read as a whole, and what it leaves is copied.
+  std::span<char> room(std::uint8_t& careful) const;
   void emit(const Gather& gather);
   void emit(std::span<const char> bytes);
   bool flush(std::string& bytes, Stream& to, bool& failed);
@@ -94,6 +97,7 @@ class ClientConnection::Relay {
   bool client_failed_ = false;
   std::string to_client_;  // unsent
   std::uint8_t careful_to_client_ = 0;
+  std::uint8_t careful_to_backend_ = 0;
 };
 
 }  // namespace weir::proxy

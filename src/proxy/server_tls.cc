@@ -15,6 +15,7 @@
 #include "proxy/client_hello.h"
 #include "proxy/ocsp_staple.h"
 #include "proxy/target.h"
+#include "proxy/tls_bio.h"
 
 namespace weir::proxy {
 
@@ -147,6 +148,7 @@ SslContextPtr ServerTls::make_context(const std::string& ciphers, const TrustSto
                                    SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 1);  // decision 0002
   // Stateless: tickets only, one a handshake.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, settings.session_tickets ? 1 : 0);
@@ -176,13 +178,15 @@ SSL_CTX* ServerTls::context_for(const std::string& ciphers, const TrustStore* tr
   return context.get();
 }
 
-SSL* ServerTls::new_connection(int fd, std::unique_ptr<ClientIdentity>& identity) {
+SSL* ServerTls::new_connection(IoHandle& io, std::unique_ptr<ClientIdentity>& identity) {
   auto* ssl = SSL_new(context_.get());
   if (ssl == nullptr) return nullptr;
-  if (SSL_set_fd(ssl, fd) != 1) {
+  auto* bio = new_tls_bio(io);
+  if (bio == nullptr) {
     SSL_free(ssl);
     return nullptr;
   }
+  SSL_set_bio(ssl, bio, bio);
   SSL_set_app_data(ssl, &identity);
   SSL_set_accept_state(ssl);
   return ssl;

@@ -40,7 +40,7 @@ class ServerTls {
 
   /// For an accepted descriptor, which stays the caller's; nullptr when out of memory. `identity`
   /// is filled in if the host asks for client certificates, and lives until `finish`.
-  SSL* new_connection(int fd, std::unique_ptr<ClientIdentity>& identity);
+  SSL* new_connection(IoHandle& io, std::unique_ptr<ClientIdentity>& identity);
   /// After the handshake: reads what the client showed.
   void finish(SSL* ssl, ClientIdentity* identity);
 

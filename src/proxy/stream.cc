@@ -11,6 +11,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "proxy/tls_bio.h"
+
 namespace weir::proxy {
 
 namespace {
@@ -19,13 +21,16 @@ using Status = IoResult::Status;
 
 /// One TLS record: what a gathered write is put together into before it is encrypted.
 constexpr std::size_t kRecord = 16 * 1024;
+/// A read decrypts about so much, so that what is sent on goes in few pieces.
+constexpr std::size_t kDecryptAtOnce = 4 * kRecord;
 
 }  // namespace
 
 Stream::Stream(Stream&& other) noexcept
     : loop_(other.loop_),
       io_(std::exchange(other.io_, nullptr)),
-      ssl_(std::exchange(other.ssl_, nullptr)) {}
+      ssl_(std::exchange(other.ssl_, nullptr)),
+      end_(other.end_) {}
 
 Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
@@ -33,6 +38,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     loop_ = other.loop_;
     io_ = std::exchange(other.io_, nullptr);
     ssl_ = std::exchange(other.ssl_, nullptr);
+    end_ = other.end_;
   }
   return *this;
 }
@@ -78,11 +84,26 @@ IoResult Stream::try_write(const iovec* parts, int count) {
 }
 
 IoResult Stream::try_read_tls(std::span<char> into) {
-  std::size_t bytes = 0;
+  if (end_ != Status::Ok) return {end_, 0};
+  into = into.first(std::min(into.size(), kDecryptAtOnce));
+  std::size_t total = 0;
   ERR_clear_error();
-  const int result = SSL_read_ex(ssl_, into.data(), into.size(), &bytes);
-  if (result == 1) return {Status::Ok, bytes};
-  return tls_failure(result);
+  while (total < into.size()) {
+    std::size_t bytes = 0;
+    const int result = SSL_read_ex(ssl_, into.data() + total, into.size() - total, &bytes);
+    if (result != 1) {
+      const auto failure = tls_failure(result);
+      if (total == 0) return failure;
+      if (failure.status != Status::WouldBlock) end_ = failure.status;
+      break;
+    }
+    total += bytes;
+    if (io_->drained && SSL_has_pending(ssl_) == 0) {
+      io_->readable = false;
+      break;
+    }
+  }
+  return {Status::Ok, total};
 }
 
 IoResult Stream::try_write_tls(const iovec* parts, int count) {
@@ -104,6 +125,7 @@ IoResult Stream::try_write_tls(const iovec* parts, int count) {
   ERR_clear_error();
   while (total < size) {
     std::size_t bytes = 0;
+    set_more_follows(ssl_, size - total > kRecord);
     const int result = SSL_write_ex(ssl_, data + total, size - total, &bytes);
     if (result != 1) {
       const auto failure = tls_failure(result);
@@ -141,6 +163,7 @@ bool Stream::peer_has_left() const {
 }
 
 bool Stream::is_quiet() const {
+  if (ssl_ != nullptr && SSL_has_pending(ssl_) == 1) return false;
   char byte = 0;
   return ::recv(io_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);

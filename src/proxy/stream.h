@@ -76,6 +76,8 @@ class Stream {
   EventLoop* loop_ = nullptr;
   IoHandle* io_ = nullptr;
   SSL* ssl_ = nullptr;
+  /// How reading through TLS ended, right behind bytes that were given first.
+  IoResult::Status end_ = IoResult::Status::Ok;
 };
 
 }  // namespace weir::proxy

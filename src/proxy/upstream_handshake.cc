@@ -18,7 +18,7 @@ Task<bool> ClientConnection::start_upstream_tls(Stream& stream, const Endpoint& 
                                                 const std::string& backend, UpstreamLane& lane,
                                                 AnswerReason& failure) {
   auto* io = stream.io();
-  auto* ssl = lane.new_connection(io->fd, endpoint);
+  auto* ssl = lane.new_connection(*io, endpoint);
   failure = AnswerReason::UpstreamTls;
   if (ssl == nullptr) {
     worker_.counters.upstream_handshakes_failed.add();

@@ -10,6 +10,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "proxy/tls_bio.h"
+
 namespace weir::proxy {
 
 namespace {
@@ -41,9 +43,12 @@ UpstreamLane::UpstreamLane(std::shared_ptr<SSL_CTX> context, std::uint64_t numbe
       send_server_name_(send_server_name),
       verify_(verify) {}
 
-SSL* UpstreamLane::new_connection(int fd, const Endpoint& endpoint) {
+SSL* UpstreamLane::new_connection(IoHandle& io, const Endpoint& endpoint) {
   std::unique_ptr<SSL, OpenSslDeleter<SSL_free>> ssl(SSL_new(context_.get()));
-  if (ssl == nullptr || SSL_set_fd(ssl.get(), fd) != 1) return nullptr;
+  if (ssl == nullptr) return nullptr;
+  auto* bio = new_tls_bio(io);
+  if (bio == nullptr) return nullptr;
+  SSL_set_bio(ssl.get(), bio, bio);
   const bool address = is_address(server_name_);
   // RFC 6066 §3: no addresses in SNI.
   if (send_server_name_ && !address && !server_name_.empty() &&
@@ -149,6 +154,7 @@ util::Result<UpstreamTls::Context> UpstreamTls::make_context(
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 1);                           // decision 0002
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // the lanes keep them
   if (policy.verify) {
     const auto trust = table_.find_trust(policy.trust);

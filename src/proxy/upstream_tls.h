@@ -26,7 +26,7 @@ class UpstreamLane : public LocalRefCount<UpstreamLane> {
 
   /// For a connected descriptor, which stays the caller's; resumes what it can of that endpoint.
   /// nullptr when out of memory.
-  SSL* new_connection(int fd, const Endpoint& endpoint);
+  SSL* new_connection(IoHandle& io, const Endpoint& endpoint);
   /// After a response: keeps the connection's session for the endpoint's next one.
   void keep_session(SSL* ssl, const Endpoint& endpoint);
   /// After a handshake that failed.

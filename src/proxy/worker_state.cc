@@ -10,6 +10,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr std::size_t kSpareExchanges = 64;
+constexpr std::size_t kSpareHeadBuffers = 32;
 
 }  // namespace
 
@@ -34,6 +35,19 @@ std::unique_ptr<Exchange> WorkerState::take_exchange() {
 void WorkerState::give_back(std::unique_ptr<Exchange> exchange) {
   exchange->reset();
   if (spare_exchanges_.size() < kSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+}
+
+std::unique_ptr<char[]> WorkerState::take_head_buffer() {
+  if (spare_head_buffers_.empty()) return std::make_unique_for_overwrite<char[]>(kHeadBuffer);
+  auto buffer = std::move(spare_head_buffers_.back());
+  spare_head_buffers_.pop_back();
+  return buffer;
+}
+
+void WorkerState::give_back_head_buffer(std::unique_ptr<char[]> buffer) {
+  if (spare_head_buffers_.size() < kSpareHeadBuffers) {
+    spare_head_buffers_.push_back(std::move(buffer));
+  }
 }
 
 }  // namespace weir::proxy

@@ -42,6 +42,8 @@ struct WorkerState {
   static constexpr std::size_t kScratch = 256 * 1024;
   /// A read for a peer that does not keep up: what it leaves unsent is copied and kept.
   static constexpr std::size_t kCarefulRead = 32 * 1024;
+  /// What a connection reads heads into, unless one is longer.
+  static constexpr std::uint32_t kHeadBuffer = 8 * 1024;
 
   /// `ticket_seed` is for session tickets until the table brings one.
   WorkerState(const Options& with, std::string ticket_seed);
@@ -70,8 +72,13 @@ struct WorkerState {
   std::unique_ptr<Exchange> take_exchange();
   void give_back(std::unique_ptr<Exchange> exchange);
 
+  /// kHeadBuffer bytes. A few are kept for the next connections that have something to read.
+  std::unique_ptr<char[]> take_head_buffer();
+  void give_back_head_buffer(std::unique_ptr<char[]> buffer);
+
  private:
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
+  std::vector<std::unique_ptr<char[]>> spare_head_buffers_;
 };
 
 }  // namespace weir::proxy

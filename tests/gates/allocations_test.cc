@@ -12,8 +12,7 @@ namespace {
 constexpr int kWarmUp = 100;
 constexpr int kCount = 500;
 
-// What it is now; the aim is 0 of ours.
-constexpr double kRequest = 2;         // the head's buffer, and the pool's record of the connection
+constexpr double kRequest = 0;
 constexpr double kRequestOpenSsl = 8;  // mostly record buffers, which idle connections do not keep
 constexpr double kMessage = 0;
 constexpr double kOnce = 0.01;  // lists that grow now and then

@@ -82,12 +82,12 @@ TEST(SyscallGate, RequestTakesFour) {
   EXPECT_LE(calls.at("epoll_wait"), 2 + kNoise) << show(calls);
 }
 
-TEST(SyscallGate, RequestOverTlsTakesSix) {
+TEST(SyscallGate, RequestOverTlsTakesFour) {
   const auto calls = calls_per(
       kCount, [](auto& proxy) { return proxy.send_requests(kCount, true); },
       [](auto& proxy) { return proxy.send_requests(2 * kCount, true); });
 
-  EXPECT_LE(working(calls), 6 + kNoise) << show(calls);
+  EXPECT_LE(working(calls), 4 + kNoise) << show(calls);
   EXPECT_LE(calls.at("epoll_wait"), 2 + kNoise) << show(calls);
 }
 
