@@ -260,9 +260,13 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   const auto* route = LiveTable::find_route(host, *path);
   exchange.route = route;
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
-  if (route->https_only && !stream_.is_tls()) {
+  exchange.origin.read(request, arrival(), table.forwarded());
+  if (route->https_only && !exchange.origin.https) {
     std::string location = "https://";
-    location += exchange.host_name;
+    const auto& asked = exchange.origin.host;
+    std::string storage;
+    location +=
+        asked.data() == request.host.data() ? exchange.host_name : *normalize_host(asked, storage);
     if (const auto port = table.settings().public_https_port; port != 443) {
       location += ':';
       location += std::to_string(port);
@@ -291,6 +295,12 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
+}
+
+Arrival ClientConnection::arrival() const {
+  const auto& settings = worker_.table.settings();
+  const bool https = stream_.is_tls();
+  return {address_, https, https ? settings.public_https_port : settings.public_http_port};
 }
 
 bool ClientConnection::client_has_left() const {

@@ -65,6 +65,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  Arrival arrival() const;
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);

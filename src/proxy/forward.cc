@@ -38,15 +38,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
 
-  Forwarded forwarded;
-  forwarded.client_address = address_;
-  forwarded.https = stream_.is_tls();
-  const auto& settings = worker_.table.settings();
-  forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
-  forwarded.identity = identity_.get();
+  const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
-  edit.keep_underscores = settings.underscores_in_headers;
+  edit.keep_underscores = worker_.table.settings().underscores_in_headers;
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.
@@ -62,7 +57,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
   Tries tries(worker_, *backend, route.retries);
-  const RequestParts parts{request, address_, exchange.host_name};
+  const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
   bool try_kept = !exchange.upgrade;
   EndpointRef endpoint;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "table/cbor.h"
+#include "util/ip_address.h"
 
 namespace weir::table {
 
@@ -32,6 +33,8 @@ constexpr std::uint32_t kMaxVerifyDepth = 32;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMaxOcsp = 64 * 1024;
+constexpr std::size_t kMaxTrustedNetworks = 4096;
+constexpr std::size_t kMaxFieldName = 256;
 constexpr std::size_t kMaxCiphers = 4 * 1024;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
@@ -203,6 +206,17 @@ Json write(const Hsts& hsts) {
   return map;
 }
 
+Json write(const Forwarded& forwarded) {
+  static const Forwarded usual;
+  Json map = Json::object();
+  put(map, "trust_forwarded", forwarded.trust_forwarded, usual.trust_forwarded);
+  put(map, "header", forwarded.header, usual.header);
+  put(map, "append", forwarded.append, usual.append);
+  put_list(map, "trusted_cidrs", forwarded.trusted_cidrs,
+           [](const auto& text) { return Json(text); });
+  return map;
+}
+
 Json write(const Route& route) {
   static const Route usual;
   Json map = Json::object();
@@ -228,6 +242,7 @@ struct WriteResource {
     if (settings.hsts) map["hsts"] = write(*settings.hsts);
     put(map, "underscores_in_headers", settings.underscores_in_headers,
         usual.underscores_in_headers);
+    if (settings.forwarded != usual.forwarded) map["forwarded"] = write(settings.forwarded);
     return map;
   }
 
@@ -500,6 +515,30 @@ Hsts read_hsts(Reader map) {
   return hsts;
 }
 
+/// RFC 9110 §5.6.2.
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+Forwarded read_forwarded(Reader map) {
+  Forwarded forwarded;
+  map.flag("trust_forwarded", forwarded.trust_forwarded);
+  map.text("header", forwarded.header, kMaxFieldName);
+  if (!is_token(forwarded.header)) map.fail("header", "is not a field name");
+  map.flag("append", forwarded.append);
+  map.list("trusted_cidrs", kMaxTrustedNetworks, [&](const Json& item, const std::string& path) {
+    if (!item.is_string() || !util::IpPrefix::parse(item.get_ref<const std::string&>())) {
+      return map.fail("trusted_cidrs", "has something at " + path + " that is no network");
+    }
+    forwarded.trusted_cidrs.push_back(item.get<std::string>());
+  });
+  return forwarded;
+}
+
 Route read_route(Reader map, std::optional<util::Error>& error) {
   Route route;
   map.choice("match", route.match.kind, kPathKinds);
@@ -531,6 +570,9 @@ Settings read_settings(Reader map, std::optional<util::Error>& error) {
   }
   if (const Json* hsts = map.find("hsts")) settings.hsts = read_hsts(Reader(*hsts, "hsts", error));
   map.flag("underscores_in_headers", settings.underscores_in_headers);
+  if (const Json* forwarded = map.find("forwarded")) {
+    settings.forwarded = read_forwarded(Reader(*forwarded, "forwarded", error));
+  }
   return settings;
 }
 

@@ -274,6 +274,19 @@ struct Hsts {
   bool operator==(const Hsts&) const = default;
 };
 
+/// What of what proxies in front of weir say is believed.
+struct Forwarded {
+  /// X-Forwarded-Proto, -Host and -Port of a trusted peer go on and drive redirects, and the
+  /// client's address comes from `header`. Else weir's own values replace them.
+  bool trust_forwarded = false;
+  std::string header = "X-Forwarded-For";  ///< the client's chain of addresses
+  bool append = false;  ///< X-Forwarded-For is the chain with the peer; else one address
+  /// "10.0.0.0/8", "2001:db8::1"; who is trusted. Empty: everybody.
+  std::vector<std::string> trusted_cidrs;
+
+  bool operator==(const Forwarded&) const = default;
+};
+
 /// What holds for every host.
 struct Settings {
   /// Certificate::name for names without an own one; empty: the proxy's self-signed certificate.
@@ -283,6 +296,7 @@ struct Settings {
   TlsSettings tls;
   std::optional<Hsts> hsts;
   bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
+  Forwarded forwarded;
 
   bool operator==(const Settings&) const = default;
 };
