@@ -61,7 +61,13 @@ void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string a
   }
   connection->stream_ = Stream(worker.loop, io);
   connection->handshaken_ = !tls;
-  connection->park(tls ? worker.options.timeouts.handshake : worker.options.timeouts.head);
+  const auto& timeouts = worker.options.timeouts;
+  if (worker.table.settings().forwarded.use_proxy_protocol) {
+    connection->proxy_header_due_ = true;
+    connection->park(timeouts.proxy_header);
+  } else {
+    connection->park(tls ? timeouts.handshake : timeouts.head);
+  }
 }
 
 ClientConnection::ClientConnection(WorkerState& worker, std::string address)
@@ -86,6 +92,7 @@ void ClientConnection::park(std::chrono::milliseconds timeout) {
 void ClientConnection::on_idle(Wake wake) {
   if (serving_) return;  // an event for a coroutine that does not wait for one
   if (wake != Wake::Io) {
+    if (wake == Wake::Timeout && proxy_header_due_) worker_.counters.proxy_headers_incomplete.add();
     delete this;
     return;
   }
@@ -94,6 +101,13 @@ void ClientConnection::on_idle(Wake wake) {
 
 Detached ClientConnection::serve() {
   serving_ = true;
+  if (proxy_header_due_) {
+    const bool taken = co_await take_proxy_header();
+    if (!taken) {
+      delete this;
+      co_return;
+    }
+  }
   if (!handshaken_) {
     const auto way = co_await find_way();
     bool ready = way == Way::Handshake;
@@ -295,12 +309,6 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
-}
-
-Arrival ClientConnection::arrival() const {
-  const auto& settings = worker_.table.settings();
-  const bool https = stream_.is_tls();
-  return {address_, https, https ? settings.public_https_port : settings.public_http_port};
 }
 
 bool ClientConnection::client_has_left() const {

@@ -59,7 +59,9 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   Tries tries(worker_, *backend, route.retries);
   const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
-  bool try_kept = !exchange.upgrade;
+  // A connection that a PROXY header begins is one client's, and of one request.
+  const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
+  bool try_kept = !exchange.upgrade && !announced;
   EndpointRef endpoint;
   for (;;) {
     if (endpoint == nullptr) endpoint = tries.next_endpoint(affinity, exchange.tried);
@@ -83,7 +85,12 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       auto failure = AnswerReason::ConnectFailed;
       upstream.stream = co_await connect(*endpoint, failure);
       upstream.lane = lane_number;
-      upstream.close_after = loop().now() + worker_.options.timeouts.upstream_lifetime;
+      upstream.close_after = loop().now();
+      if (!announced) upstream.close_after += worker_.options.timeouts.upstream_lifetime;
+      if (upstream.stream.is_open() &&
+          !announce(exchange.origin.client, *backend, upstream.stream)) {
+        upstream.stream.close();
+      }
       if (upstream.stream.is_open() && lane != nullptr) {
         const bool agreed = co_await start_upstream_tls(upstream.stream, *endpoint, backend->name(),
                                                         *lane, failure);

@@ -45,6 +45,7 @@ constexpr const char* kSources[] = {"literal", "client_address", "host",    "req
 constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
 constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
+constexpr const char* kProxyProtocols[] = {"none", "v1", "v2"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
 constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
 
@@ -212,6 +213,7 @@ Json write(const Forwarded& forwarded) {
   put(map, "trust_forwarded", forwarded.trust_forwarded, usual.trust_forwarded);
   put(map, "header", forwarded.header, usual.header);
   put(map, "append", forwarded.append, usual.append);
+  put(map, "use_proxy_protocol", forwarded.use_proxy_protocol, usual.use_proxy_protocol);
   put_list(map, "trusted_cidrs", forwarded.trusted_cidrs,
            [](const auto& text) { return Json(text); });
   return map;
@@ -267,6 +269,8 @@ struct WriteResource {
     if (backend.passive_health != usual.passive_health) {
       map["passive_health"] = write(backend.passive_health);
     }
+    put_choice(map, "proxy_protocol", backend.proxy_protocol, usual.proxy_protocol,
+               kProxyProtocols);
     return map;
   }
 
@@ -530,6 +534,7 @@ Forwarded read_forwarded(Reader map) {
   map.text("header", forwarded.header, kMaxFieldName);
   if (!is_token(forwarded.header)) map.fail("header", "is not a field name");
   map.flag("append", forwarded.append);
+  map.flag("use_proxy_protocol", forwarded.use_proxy_protocol);
   map.list("trusted_cidrs", kMaxTrustedNetworks, [&](const Json& item, const std::string& path) {
     if (!item.is_string() || !util::IpPrefix::parse(item.get_ref<const std::string&>())) {
       return map.fail("trusted_cidrs", "has something at " + path + " that is no network");
@@ -623,6 +628,7 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   if (const Json* health = map.find("passive_health")) {
     backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
   }
+  map.choice("proxy_protocol", backend.proxy_protocol, kProxyProtocols);
   return backend;
 }
 

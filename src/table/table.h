@@ -107,6 +107,9 @@ struct PassiveHealth {
   bool operator==(const PassiveHealth&) const = default;
 };
 
+/// HAProxy's "The PROXY protocol": tells a server whom a connection comes from.
+enum class ProxyProtocol : std::uint8_t { None, V1, V2 };
+
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
   std::string name;                 ///< "namespace/service:port"
@@ -115,6 +118,7 @@ struct Backend {
   Balancing balancing = {};
   std::optional<StickyCookie> sticky_cookie = {};
   PassiveHealth passive_health = {};
+  ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
 
   bool operator==(const Backend&) const = default;
 };
@@ -281,6 +285,8 @@ struct Forwarded {
   bool trust_forwarded = false;
   std::string header = "X-Forwarded-For";  ///< the client's chain of addresses
   bool append = false;  ///< X-Forwarded-For is the chain with the peer; else one address
+  /// Every client connection begins with a PROXY header; believed of a trusted peer.
+  bool use_proxy_protocol = false;
   /// "10.0.0.0/8", "2001:db8::1"; who is trusted. Empty: everybody.
   std::vector<std::string> trusted_cidrs;
 

@@ -125,7 +125,7 @@ TEST_F(ForwardedFields, AreReplacedWhileNobodyIsTrusted) {
 }
 
 TEST_F(ForwardedFields, OfATrustedPeerGoOn) {
-  believe({true, "X-Forwarded-For", false, {"127.0.0.0/8"}});
+  believe({true, "X-Forwarded-For", false, false, {"127.0.0.0/8"}});
   EXPECT_EQ(seen(all_),
             "GET /x HTTP/1.1\r\nHost: Front.example:444\r\nCF-Connecting-IP: 8.8.8.8\r\n"
             "X-Forwarded-For: 7.7.7.7\r\nX-Real-IP: 7.7.7.7\r\n"
@@ -136,7 +136,7 @@ TEST_F(ForwardedFields, OfATrustedPeerGoOn) {
 }
 
 TEST_F(ForwardedFields, OfAPeerOutsideOfTheListAreReplaced) {
-  believe({true, "X-Forwarded-For", true, {"10.0.0.0/8"}});
+  believe({true, "X-Forwarded-For", true, false, {"10.0.0.0/8"}});
   const auto head = seen(all_);
   EXPECT_NE(head.find("\r\nX-Forwarded-For: 127.0.0.1\r\n"), std::string::npos) << head;
   EXPECT_NE(head.find("\r\nX-Forwarded-Proto: http\r\n"), std::string::npos) << head;
@@ -144,7 +144,7 @@ TEST_F(ForwardedFields, OfAPeerOutsideOfTheListAreReplaced) {
 }
 
 TEST_F(ForwardedFields, TheChainMayBeInAnotherFieldAndMayGoOnAsAWhole) {
-  believe({true, "cf-connecting-ip", true, {}});
+  believe({true, "cf-connecting-ip", true, false, {}});
   const auto head = seen(all_);
   EXPECT_NE(head.find("\r\nX-Forwarded-For: 6.6.6.6, 7.7.7.7, 127.0.0.1\r\n"), std::string::npos)
       << head;
@@ -153,7 +153,7 @@ TEST_F(ForwardedFields, TheChainMayBeInAnotherFieldAndMayGoOnAsAWhole) {
 }
 
 TEST_F(ForwardedFields, GarbageInThemIsReplacedEvenOfATrustedPeer) {
-  believe({true, "X-Forwarded-For", false, {}});
+  believe({true, "X-Forwarded-For", false, false, {}});
   const auto head = seen(
       "X-Forwarded-For: <script>\r\nX-Forwarded-Proto: ht tp\r\nX-Forwarded-Host: a b\r\n"
       "X-Forwarded-Port: 0\r\n");
@@ -167,12 +167,12 @@ TEST_F(ForwardedFields, GarbageInThemIsReplacedEvenOfATrustedPeer) {
 TEST_F(ForwardedFields, TheSchemeDrivesTheRedirect) {
   const std::string https = "X-Forwarded-Proto: https\r\n";
   EXPECT_EQ(ask(https, "secure.example").status, 308) << "nobody is trusted";
-  believe({true, "X-Forwarded-For", false, {"127.0.0.1"}});
+  believe({true, "X-Forwarded-For", false, false, {"127.0.0.1"}});
   EXPECT_EQ(ask(https, "secure.example").status, 200);
   EXPECT_EQ(ask("X-Forwarded-Proto: http\r\n", "secure.example").status, 308);
   EXPECT_EQ(ask("X-Forwarded-Host: Front.example:81\r\n", "secure.example").field("Location"),
             "https://front.example/x");
-  believe({true, "X-Forwarded-For", false, {"127.0.0.2"}});
+  believe({true, "X-Forwarded-For", false, false, {"127.0.0.2"}});
   EXPECT_EQ(ask(https, "secure.example").status, 308);
 }
 

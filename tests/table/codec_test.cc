@@ -44,7 +44,7 @@ Settings settings() {
   made.tls = {{true, false}, "ECDHE-ECDSA-AES128-GCM-SHA256", "X25519", false, 300, true};
   made.hsts = Hsts{60, false, true};
   made.underscores_in_headers = true;
-  made.forwarded = {true, "CF-Connecting-IP", true, {"10.0.0.0/8", "2001:db8::1"}};
+  made.forwarded = {true, "CF-Connecting-IP", true, true, {"10.0.0.0/8", "2001:db8::1"}};
   return made;
 }
 
@@ -79,6 +79,7 @@ Backend balanced() {
                                     3600,
                                     true};
   made.passive_health = {2, 500, 30'000};
+  made.proxy_protocol = ProxyProtocol::V2;
   return made;
 }
 
