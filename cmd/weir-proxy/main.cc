@@ -28,7 +28,9 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   const auto timeout = [&](const char* flag, std::chrono::milliseconds& value, const char* help) {
     flags.duration(flag, value, help, kLeast);
   };
-  timeout("--handshake-timeout", times.handshake, "TLS handshake, from accept");
+  timeout("--proxy-header-timeout", times.proxy_header, "PROXY header, from accept");
+  timeout("--handshake-timeout", times.handshake,
+          "TLS handshake, from accept or behind the PROXY header");
   timeout("--head-timeout", times.head, "Request head, from its first byte; 408");
   timeout("--body-timeout", times.body, "Between two reads of a request body; 408");
   timeout("--connect-timeout", times.connect,

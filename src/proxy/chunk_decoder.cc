@@ -135,7 +135,10 @@ bool ChunkDecoder::step(char c) {
 /// weir itself says about the client: some backends take trailers for fields of the head.
 bool ChunkDecoder::trailer_name_allowed() const {
   const std::string_view name(name_, name_size_);
-  if (name.starts_with("x-forwarded-") || name == "x-real-ip") return false;
+  if (name.starts_with("x-forwarded-") || name.starts_with("x-original-forwarded") ||
+      name == "x-scheme" || name == "x-real-ip") {
+    return false;
+  }
   for (const std::string_view refused :
        {"content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer",
         "authorization", "cookie", "set-cookie", "content-encoding", "content-type",

@@ -61,7 +61,13 @@ void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string a
   }
   connection->stream_ = Stream(worker.loop, io);
   connection->handshaken_ = !tls;
-  connection->park(tls ? worker.options.timeouts.handshake : worker.options.timeouts.head);
+  const auto& timeouts = worker.options.timeouts;
+  if (worker.table.settings().forwarded.use_proxy_protocol) {
+    connection->proxy_header_due_ = true;
+    connection->park(timeouts.proxy_header);
+  } else {
+    connection->park(tls ? timeouts.handshake : timeouts.head);
+  }
 }
 
 ClientConnection::ClientConnection(WorkerState& worker, std::string address)
@@ -87,6 +93,7 @@ void ClientConnection::park(std::chrono::milliseconds timeout) {
 void ClientConnection::on_idle(Wake wake) {
   if (serving_) return;  // an event for a coroutine that does not wait for one
   if (wake != Wake::Io) {
+    if (wake == Wake::Timeout && proxy_header_due_) worker_.counters.proxy_headers_incomplete.add();
     delete this;
     return;
   }
@@ -95,6 +102,13 @@ void ClientConnection::on_idle(Wake wake) {
 
 Detached ClientConnection::serve() {
   serving_ = true;
+  if (proxy_header_due_) {
+    const bool taken = co_await take_proxy_header();
+    if (!taken) {
+      delete this;
+      co_return;
+    }
+  }
   if (!handshaken_) {
     const auto way = co_await find_way();
     bool ready = way == Way::Handshake;
@@ -267,9 +281,13 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   const auto* route = LiveTable::find_route(host, *path);
   exchange.route = route;
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
-  if (route->https_only && !stream_.is_tls()) {
+  exchange.origin.read(request, arrival(), table.forwarded());
+  if (route->https_only && !exchange.origin.https) {
     std::string location = "https://";
-    location += exchange.host_name;
+    const auto& asked = exchange.origin.host;
+    std::string storage;
+    location +=
+        asked.data() == request.host.data() ? exchange.host_name : *normalize_host(asked, storage);
     if (const auto port = table.settings().public_https_port; port != 443) {
       location += ':';
       location += std::to_string(port);

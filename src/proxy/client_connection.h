@@ -8,6 +8,7 @@
 #include "proxy/client_identity.h"
 #include "proxy/exchange.h"
 #include "proxy/fiber.h"
+#include "proxy/proxy_protocol.h"
 #include "proxy/stream.h"
 #include "proxy/task.h"
 #include "proxy/tries.h"
@@ -53,6 +54,12 @@ class ClientConnection final : public Fiber, public OpenConnection {
   void park(std::chrono::milliseconds timeout);
 
   Detached serve();
+  Arrival arrival() const;
+  /// False: no header that could be read; the connection is to be closed.
+  Task<bool> take_proxy_header();
+  void believe(const ProxyHeader& header);
+  /// Sends a PROXY header if the backend wants one: `stream` is new. False: it takes none.
+  bool announce(std::string_view client, const Backend& backend, Stream& stream);
   /// On a TLS port: what becomes of the connection. Close: it has gone on as a tunnel, too.
   enum class Way : std::uint8_t { Handshake, Close };
   Task<Way> find_way();
@@ -93,7 +100,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   WorkerState& worker_;
   Stream stream_;
-  std::string address_;  // of the client, without port
+  std::string address_;                   // of the client, without port
+  std::unique_ptr<ConnectionEnds> told_;  // by a PROXY header
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<ClientIdentity> identity_;  // if the TLS name's host asked for it
 
@@ -106,6 +114,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   std::string early_;  // read behind a chunked body: the next request
 
+  bool proxy_header_due_ = false;
   bool handshaken_ = false;  // or plain
   bool serving_ = false;     // a coroutine runs
   bool tunnelled_ = false;   // the tunnel counts on

@@ -68,6 +68,10 @@ struct alignas(64) Counters {
   Cell connections_accepted_https;
   Cell connections_open;  // gauge, tunnels included
   Cell accept_errors;
+  Cell proxy_headers_ok;         // of the PROXY protocol, and believed
+  Cell proxy_headers_untrusted;  // taken off, and not believed
+  Cell proxy_headers_malformed;
+  Cell proxy_headers_incomplete;  // not whole in time, or before the client's end
   Cell handshakes_ok;
   Cell handshakes_failed;
   Cell handshakes_resumed;       // of those that were ok

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "proxy/chunk_decoder.h"
+#include "proxy/client_address.h"
 #include "proxy/forward_head.h"
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
@@ -70,6 +71,7 @@ struct Exchange {
   std::string_view host_name;           ///< normalised
   HostRef host;                         ///< as it was when the request came
   const table::Route* route = nullptr;  ///< of `host`
+  Origin origin;
   std::string path_storage;
   std::string request_text;  ///< lines that `to_backend` points into
   Gather to_backend;         ///< the head, and what of the body came with it

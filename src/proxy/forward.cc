@@ -38,15 +38,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
 
-  Forwarded forwarded;
-  forwarded.client_address = address_;
-  forwarded.https = stream_.is_tls();
-  const auto& settings = worker_.table.settings();
-  forwarded.port = stream_.is_tls() ? settings.public_https_port : settings.public_http_port;
-  forwarded.identity = identity_.get();
+  const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
-  edit.keep_underscores = settings.underscores_in_headers;
+  edit.keep_underscores = worker_.table.settings().underscores_in_headers;
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.
@@ -62,9 +57,11 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
   Tries tries(worker_, *backend, route.retries);
-  const RequestParts parts{request, address_, exchange.host_name};
+  const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
-  bool try_kept = !exchange.upgrade;
+  // A connection that a PROXY header begins is one client's, and of one request.
+  const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
+  bool try_kept = !exchange.upgrade && !announced;
   EndpointRef endpoint;
   for (;;) {
     if (endpoint == nullptr) endpoint = tries.next_endpoint(affinity, exchange.tried);
@@ -88,7 +85,12 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       auto failure = AnswerReason::ConnectFailed;
       upstream.stream = co_await connect(*endpoint, failure);
       upstream.lane = lane_number;
-      upstream.close_after = loop().now() + worker_.options.timeouts.upstream_lifetime;
+      upstream.close_after = loop().now();
+      if (!announced) upstream.close_after += worker_.options.timeouts.upstream_lifetime;
+      if (upstream.stream.is_open() &&
+          !announce(exchange.origin.client, *backend, upstream.stream)) {
+        upstream.stream.close();
+      }
       if (upstream.stream.is_open() && lane != nullptr) {
         const bool agreed = co_await start_upstream_tls(upstream.stream, *endpoint, backend->name(),
                                                         *lane, failure);

@@ -12,6 +12,7 @@ bool replaced_by_proxy(FieldName id) {
     case FieldName::Proxy:  // httpoxy: CGI would read it as HTTP_PROXY
     case FieldName::XForwardedFor:
     case FieldName::XForwardedHost:
+    case FieldName::XForwardedOther:
     case FieldName::XForwardedPort:
     case FieldName::XForwardedProto:
     case FieldName::XRealIp:
@@ -114,8 +115,10 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
     }
     text += " HTTP/1.1\r\n";
   }
-  const bool own_host = !origin_form || head.host.data() == nullptr;
-  if (own_host) add_line(text, "Host", head.host);
+  const auto& origin = forwarded.origin;
+  const bool own_host =
+      !origin_form || head.host.data() == nullptr || head.host.data() != origin.host.data();
+  if (own_host) add_line(text, "Host", origin.host);
   const auto dropped = [&](const Field& field) {
     return !goes_to_backend(head, edit, field) || (own_host && field.id == FieldName::Host);
   };
@@ -125,13 +128,21 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto first_lines = text.size();
 
   if (edit.upgrade) text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-  add_line(text, "X-Forwarded-For", forwarded.client_address);
-  add_line(text, "X-Real-IP", forwarded.client_address);
-  add_line(text, "X-Forwarded-Host", head.host);
+  add_line(text, "X-Forwarded-For", origin.forwarded_for);
+  add_line(text, "X-Real-IP", origin.client);
+  add_line(text, "X-Forwarded-Host", origin.host);
   char port[8];
-  const auto end = std::to_chars(port, port + sizeof port, forwarded.port).ptr;
+  const auto end = std::to_chars(port, port + sizeof port, origin.port).ptr;
   add_line(text, "X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
-  add_line(text, "X-Forwarded-Proto", forwarded.https ? "https" : "http");
+  add_line(text, "X-Forwarded-Proto", origin.scheme);
+  add_line(text, "X-Forwarded-Scheme", origin.scheme);
+  add_line(text, "X-Scheme", origin.scheme);
+  if (!origin.original_for.empty()) {
+    add_line(text, "X-Original-Forwarded-For", origin.original_for);
+  }
+  if (!origin.original_host.empty()) {
+    add_line(text, "X-Original-Forwarded-Host", origin.original_host);
+  }
   if (const auto* identity = forwarded.identity) {
     add_line(text, "ssl-client-verify", identity->verify);
     if (!identity->subject.empty()) add_line(text, "ssl-client-subject-dn", identity->subject);

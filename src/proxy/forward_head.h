@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/client_address.h"
 #include "proxy/client_identity.h"
 #include "proxy/http_head.h"
 
@@ -30,9 +31,8 @@ class Gather {
 
 /// What the backend learns about the client. Client-sent fields of these names are dropped.
 struct Forwarded {
-  std::string_view client_address;           ///< X-Forwarded-For, X-Real-IP
-  bool https = false;                        ///< X-Forwarded-Proto
-  std::uint16_t port = 0;                    ///< X-Forwarded-Port
+  /// X-Real-IP, X-Forwarded-…, X-Scheme, X-Original-Forwarded-…. Its host replaces the request's.
+  const Origin& origin;
   const ClientIdentity* identity = nullptr;  ///< ssl-client-verify and its names; may be none
 };
 

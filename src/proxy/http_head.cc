@@ -88,6 +88,11 @@ FieldName other_name(std::string_view name) {
   if (equal_ignoring_case(name, "X-Forwarded-Host")) return FieldName::XForwardedHost;
   if (equal_ignoring_case(name, "X-Forwarded-Port")) return FieldName::XForwardedPort;
   if (equal_ignoring_case(name, "X-Forwarded-Proto")) return FieldName::XForwardedProto;
+  if (equal_ignoring_case(name, "X-Forwarded-Scheme") || equal_ignoring_case(name, "X-Scheme") ||
+      equal_ignoring_case(name, "X-Original-Forwarded-For") ||
+      equal_ignoring_case(name, "X-Original-Forwarded-Host")) {
+    return FieldName::XForwardedOther;
+  }
   return FieldName::Other;
 }
 

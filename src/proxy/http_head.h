@@ -35,6 +35,7 @@ enum class FieldName : std::uint8_t {
   Upgrade,
   XForwardedFor,
   XForwardedHost,
+  XForwardedOther,  ///< X-Forwarded-Scheme, X-Scheme, X-Original-Forwarded-For and -Host
   XForwardedPort,
   XForwardedProto,
   XRealIp,

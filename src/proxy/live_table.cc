@@ -75,6 +75,7 @@ void LiveTable::adopt(const Delta& delta) {
   if (delta.settings) {
     settings_ = *delta.settings;
     hsts_ = hsts_of(settings_);
+    forwarded_ = ForwardedTrust(settings_.forwarded);
   }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {

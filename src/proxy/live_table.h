@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "proxy/backend.h"
+#include "proxy/client_address.h"
 #include "proxy/delta.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
@@ -36,6 +37,7 @@ class LiveTable {
   /// False until the first update: nothing can be said about any request.
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
+  const ForwardedTrust& forwarded() const { return forwarded_; }
   /// The value of Strict-Transport-Security for responses over TLS; empty: none.
   const std::string& hsts() const { return hsts_; }
 
@@ -98,6 +100,7 @@ class LiveTable {
   bool complete_ = false;
   table::Settings settings_;
   std::string hsts_;
+  ForwardedTrust forwarded_;
   std::size_t passthrough_hosts_ = 0;
   Map<HostRef> hosts_;
   Map<BackendRef> backends_;

@@ -16,6 +16,7 @@ struct ListenAddress {
 
 /// How long the data plane waits. Each has a flag of the same name (cmd/weir-proxy).
 struct Timeouts {
+  std::chrono::milliseconds proxy_header{5'000};    ///< PROXY header, from accept
   std::chrono::milliseconds handshake{10'000};      ///< TLS handshake, from accept
   std::chrono::milliseconds head{60'000};           ///< request head, from its first byte → 408
   std::chrono::milliseconds body{60'000};           ///< between two reads of a request body → 408

@@ -58,6 +58,7 @@ Task<bool> ClientConnection::pass_through(BackendRef backend) {
     if (endpoint == nullptr) co_return false;
     auto stream = co_await connect(*endpoint, failure);
     if (cancelled()) co_return false;
+    if (stream.is_open() && !announce(address_, *backend, stream)) stream.close();
     if (stream.is_open()) {
       stop_timer();
       tunnelled_ = true;

@@ -85,6 +85,12 @@ class Collector : public prometheus::Collectable {
           sum(&Counters::connections_open));
     counter("weir_proxy_accept_errors_total", "Connections that could not be accepted.",
             sum(&Counters::accept_errors));
+    counter_family("weir_proxy_proxy_protocol_headers_total",
+                   "Client connections that had to begin with a PROXY header, by what came.");
+    series({{"result", "ok"}}, sum(&Counters::proxy_headers_ok));
+    series({{"result", "untrusted"}}, sum(&Counters::proxy_headers_untrusted));
+    series({{"result", "malformed"}}, sum(&Counters::proxy_headers_malformed));
+    series({{"result", "incomplete"}}, sum(&Counters::proxy_headers_incomplete));
     counter_family("weir_proxy_tls_handshakes_total", "TLS handshakes with clients.");
     series({{"result", "ok"}}, sum(&Counters::handshakes_ok));
     series({{"result", "failed"}}, sum(&Counters::handshakes_failed));

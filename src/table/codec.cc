@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "table/cbor.h"
+#include "util/ip_address.h"
 
 namespace weir::table {
 
@@ -32,6 +33,8 @@ constexpr std::uint32_t kMaxVerifyDepth = 32;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMaxOcsp = 64 * 1024;
+constexpr std::size_t kMaxTrustedNetworks = 4096;
+constexpr std::size_t kMaxFieldName = 256;
 constexpr std::size_t kMaxCiphers = 4 * 1024;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
@@ -42,6 +45,7 @@ constexpr const char* kSources[] = {"literal", "client_address", "host",    "req
 constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
 constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
+constexpr const char* kProxyProtocols[] = {"none", "v1", "v2"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
 constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
 
@@ -203,6 +207,18 @@ Json write(const Hsts& hsts) {
   return map;
 }
 
+Json write(const Forwarded& forwarded) {
+  static const Forwarded usual;
+  Json map = Json::object();
+  put(map, "trust_forwarded", forwarded.trust_forwarded, usual.trust_forwarded);
+  put(map, "header", forwarded.header, usual.header);
+  put(map, "append", forwarded.append, usual.append);
+  put(map, "use_proxy_protocol", forwarded.use_proxy_protocol, usual.use_proxy_protocol);
+  put_list(map, "trusted_cidrs", forwarded.trusted_cidrs,
+           [](const auto& text) { return Json(text); });
+  return map;
+}
+
 Json write(const Route& route) {
   static const Route usual;
   Json map = Json::object();
@@ -228,6 +244,7 @@ struct WriteResource {
     if (settings.hsts) map["hsts"] = write(*settings.hsts);
     put(map, "underscores_in_headers", settings.underscores_in_headers,
         usual.underscores_in_headers);
+    if (settings.forwarded != usual.forwarded) map["forwarded"] = write(settings.forwarded);
     return map;
   }
 
@@ -252,6 +269,8 @@ struct WriteResource {
     if (backend.passive_health != usual.passive_health) {
       map["passive_health"] = write(backend.passive_health);
     }
+    put_choice(map, "proxy_protocol", backend.proxy_protocol, usual.proxy_protocol,
+               kProxyProtocols);
     return map;
   }
 
@@ -500,6 +519,31 @@ Hsts read_hsts(Reader map) {
   return hsts;
 }
 
+/// RFC 9110 §5.6.2.
+bool is_token(std::string_view text) {
+  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+Forwarded read_forwarded(Reader map) {
+  Forwarded forwarded;
+  map.flag("trust_forwarded", forwarded.trust_forwarded);
+  map.text("header", forwarded.header, kMaxFieldName);
+  if (!is_token(forwarded.header)) map.fail("header", "is not a field name");
+  map.flag("append", forwarded.append);
+  map.flag("use_proxy_protocol", forwarded.use_proxy_protocol);
+  map.list("trusted_cidrs", kMaxTrustedNetworks, [&](const Json& item, const std::string& path) {
+    if (!item.is_string() || !util::IpPrefix::parse(item.get_ref<const std::string&>())) {
+      return map.fail("trusted_cidrs", "has something at " + path + " that is no network");
+    }
+    forwarded.trusted_cidrs.push_back(item.get<std::string>());
+  });
+  return forwarded;
+}
+
 Route read_route(Reader map, std::optional<util::Error>& error) {
   Route route;
   map.choice("match", route.match.kind, kPathKinds);
@@ -531,6 +575,9 @@ Settings read_settings(Reader map, std::optional<util::Error>& error) {
   }
   if (const Json* hsts = map.find("hsts")) settings.hsts = read_hsts(Reader(*hsts, "hsts", error));
   map.flag("underscores_in_headers", settings.underscores_in_headers);
+  if (const Json* forwarded = map.find("forwarded")) {
+    settings.forwarded = read_forwarded(Reader(*forwarded, "forwarded", error));
+  }
   return settings;
 }
 
@@ -581,6 +628,7 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   if (const Json* health = map.find("passive_health")) {
     backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
   }
+  map.choice("proxy_protocol", backend.proxy_protocol, kProxyProtocols);
   return backend;
 }
 

@@ -107,6 +107,9 @@ struct PassiveHealth {
   bool operator==(const PassiveHealth&) const = default;
 };
 
+/// HAProxy's "The PROXY protocol": tells a server whom a connection comes from.
+enum class ProxyProtocol : std::uint8_t { None, V1, V2 };
+
 /// One port of one Service. Without endpoints it answers 503.
 struct Backend {
   std::string name;                 ///< "namespace/service:port"
@@ -115,6 +118,7 @@ struct Backend {
   Balancing balancing = {};
   std::optional<StickyCookie> sticky_cookie = {};
   PassiveHealth passive_health = {};
+  ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
 
   bool operator==(const Backend&) const = default;
 };
@@ -274,6 +278,21 @@ struct Hsts {
   bool operator==(const Hsts&) const = default;
 };
 
+/// What of what proxies in front of weir say is believed.
+struct Forwarded {
+  /// X-Forwarded-Proto, -Host and -Port of a trusted peer go on and drive redirects, and the
+  /// client's address comes from `header`. Else weir's own values replace them.
+  bool trust_forwarded = false;
+  std::string header = "X-Forwarded-For";  ///< the client's chain of addresses
+  bool append = false;  ///< X-Forwarded-For is the chain with the peer; else one address
+  /// Every client connection begins with a PROXY header; believed of a trusted peer.
+  bool use_proxy_protocol = false;
+  /// "10.0.0.0/8", "2001:db8::1"; who is trusted. Empty: everybody.
+  std::vector<std::string> trusted_cidrs;
+
+  bool operator==(const Forwarded&) const = default;
+};
+
 /// What holds for every host.
 struct Settings {
   /// Certificate::name for names without an own one; empty: the proxy's self-signed certificate.
@@ -283,6 +302,7 @@ struct Settings {
   TlsSettings tls;
   std::optional<Hsts> hsts;
   bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
+  Forwarded forwarded;
 
   bool operator==(const Settings&) const = default;
 };

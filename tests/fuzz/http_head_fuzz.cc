@@ -87,7 +87,12 @@ void try_request(std::string_view bytes) {
   check(head.target == second->second, "same target");
   check_path(head.path);
 
-  const Forwarded forwarded{"192.0.2.1", true, 443};
+  Origin origin;
+  origin.client = origin.forwarded_for = "192.0.2.1";
+  origin.scheme = "https";
+  origin.host = head.host;
+  origin.port = 443;
+  const Forwarded forwarded{origin};
   std::string text;
   Gather gather;
   gather_request(head, forwarded, {}, text, gather);
@@ -98,6 +103,7 @@ void try_request(std::string_view bytes) {
   check(again.method == head.method && again.host == head.host, "same method and host go on");
   check(again.framing.kind == head.framing.kind && again.framing.length == head.framing.length,
         "same framing goes on");
+  origin.host = again.host;
   gather_request(again, forwarded, {}, text, gather);
   check(joined(gather) == sent, "what was forwarded once is forwarded as it is");
 }

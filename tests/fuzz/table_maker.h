@@ -81,6 +81,8 @@ class TableMaker {
     made.tls.session_timeout_s = below(100000);
     if (one_in(2)) made.hsts = table::Hsts{below(1000), one_in(2), one_in(2)};
     made.underscores_in_headers = one_in(2);
+    made.forwarded.trust_forwarded = one_in(2);
+    for (auto more = below(3); more > 0; --more) made.forwarded.trusted_cidrs.push_back(text());
     return made;
   }
   table::Backend backend() {

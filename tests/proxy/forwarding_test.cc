@@ -43,7 +43,8 @@ TEST_F(Forwarding, PassesTheRequestOnWithItsForwardedFields) {
             "GET /a%2Fb?q=1 HTTP/1.1\r\nHost: Shop.Example:81\r\nX-Kept: yes\r\n"
             "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n"
             "X-Forwarded-Host: Shop.Example:81\r\nX-Forwarded-Port: 80\r\n"
-            "X-Forwarded-Proto: http\r\n\r\n");
+            "X-Forwarded-Proto: http\r\nX-Forwarded-Scheme: http\r\nX-Scheme: http\r\n"
+            "X-Original-Forwarded-For: 6.6.6.6\r\n\r\n");
   EXPECT_TRUE(client.at_end());
 }
 

@@ -183,7 +183,9 @@ std::string without_own_lines(const std::string& request, const std::string& hos
                                                      {"X-Real-IP", "127.0.0.1"},
                                                      {"X-Forwarded-Host", host},
                                                      {"X-Forwarded-Port", "80"},
-                                                     {"X-Forwarded-Proto", "http"}};
+                                                     {"X-Forwarded-Proto", "http"},
+                                                     {"X-Forwarded-Scheme", "http"},
+                                                     {"X-Scheme", "http"}};
   std::string rest = request;
   for (const auto& [name, value] : own) {
     const auto line = "\r\n" + name + ": " + value + "\r\n";

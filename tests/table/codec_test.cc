@@ -44,6 +44,7 @@ Settings settings() {
   made.tls = {{true, false}, "ECDHE-ECDSA-AES128-GCM-SHA256", "X25519", false, 300, true};
   made.hsts = Hsts{60, false, true};
   made.underscores_in_headers = true;
+  made.forwarded = {true, "CF-Connecting-IP", true, true, {"10.0.0.0/8", "2001:db8::1"}};
   return made;
 }
 
@@ -78,6 +79,7 @@ Backend balanced() {
                                     3600,
                                     true};
   made.passive_health = {2, 500, 30'000};
+  made.proxy_protocol = ProxyProtocol::V2;
   return made;
 }
 
@@ -216,6 +218,19 @@ TEST(Codec, RefusesValuesThatCannotBe) {
   EXPECT_EQ(refusal(backend), "dns.name is not a lower-case host name");
   backend.dns->name = "";
   EXPECT_EQ(refusal(backend), "dns.name is not a lower-case host name");
+
+  auto wrong_settings = settings();
+  wrong_settings.forwarded.header = "X Forwarded";
+  EXPECT_EQ(refusal(wrong_settings), "forwarded.header is not a field name");
+  for (const char* network : {"10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "2001:db8::/129", "a.example",
+                              "", "10.0.0.0/8 ", "10.0.0.0/-1", "10.0.0.1%eth0"}) {
+    wrong_settings = settings();
+    wrong_settings.forwarded.trusted_cidrs[1] = network;
+    EXPECT_EQ(refusal(wrong_settings),
+              "forwarded.trusted_cidrs has something at forwarded.trusted_cidrs[1] that is no "
+              "network")
+        << network;
+  }
 
   for (const char* name : {"Shop.example", "shop..example", ".", "*", "*.", "a.*.b", "-a.example",
                            "a b", "shop.example.", "sh\xc3\xb6p.example"}) {

@@ -82,6 +82,8 @@ std::vector<HttpCase> chunked_cases() {
       bad("TrailerContentType", "9110 §6.5.1", "0\r\nContent-Type: a/b\r\n\r\n"),
       bad("TrailerForwardedFor", "weir", "0\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n"),
       bad("TrailerForwardedProto", "weir", "0\r\nx-forwarded-proto: https\r\n\r\n"),
+      bad("TrailerScheme", "weir", "0\r\nX-Scheme: https\r\n\r\n"),
+      bad("TrailerOriginal", "weir", "0\r\nX-Original-Forwarded-For: 6.6.6.6\r\n\r\n"),
       bad("TrailerRealIp", "weir", "0\r\nX-Real-IP: 6.6.6.6\r\n\r\n"),
       bad("TrailersOverTheBound", "limit", "0\r\nX: " + std::string(8 * 1024, 'a') + "\r\n\r\n"),
   };

@@ -21,8 +21,11 @@ std::vector<HttpCase> field_cases() {
       passes("ProxyIsDropped", "httpoxy", get("Proxy: http://evil\r\npROXY: x\r\n"), get()),
       passes("ForwardedFieldsAreReplaced", "nginx",
              get("X-Forwarded-For: 6.6.6.6\r\nx-forwarded-host: evil\r\nX-Forwarded-Port: 1\r\n"
-                 "X-Forwarded-Proto: https\r\nX-REAL-IP: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\n"),
-             get()),
+                 "X-Forwarded-Proto: https\r\nX-REAL-IP: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\n"
+                 "X-Scheme: https\r\nx-forwarded-scheme: https\r\n"
+                 "X-Original-Forwarded-For: 1\r\nX-Original-Forwarded-Host: a\r\n"),
+             get("X-Original-Forwarded-For: 6.6.6.6, 7.7.7.7\r\n"
+                 "X-Original-Forwarded-Host: evil\r\n")),
       passes("ViaAndMaxForwardsStay", "9110 §7.6", get("Via: 1.1 a\r\nMax-Forwards: 3\r\n")),
       refuses("SpaceBeforeColon", "9112 §5.1", get("X : y\r\n")),
       refuses("TabBeforeColon", "9112 §5.1", get("X\t: y\r\n")),
