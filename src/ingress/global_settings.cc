@@ -1,5 +1,6 @@
 #include "ingress/global_settings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <limits>
@@ -12,6 +13,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "util/ip_address.h"
+
 namespace weir::ingress {
 
 namespace {
@@ -19,6 +22,7 @@ namespace {
 constexpr const char* kTicketKey = "session-ticket-key";
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
+constexpr std::size_t kMostTrusted = 1000;
 constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 /// Takes a value into the settings. What is wrong with it, or nullptr.
@@ -114,6 +118,38 @@ const char* take_protocols(const std::string& value, GlobalSettings& settings) {
   return nullptr;
 }
 
+/// RFC 9110 §5.1.
+bool is_field_name(std::string_view text) {
+  return !text.empty() && text.size() <= 256 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+/// A comma list of networks. With a wrong one among them none is believed but this machine: a list
+/// that was to keep others out must not let everybody in.
+const char* take_trusted(const std::string& value, GlobalSettings& settings) {
+  std::vector<std::string> networks;
+  bool all = false;
+  bool wrong = false;
+  for (std::size_t at = 0; at <= value.size();) {
+    const auto end = std::min(value.find(',', at), value.size());
+    auto network = value.substr(at, end - at);
+    at = end + 1;
+    std::erase_if(network, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
+    if (network.empty()) continue;
+    all |= network == "0.0.0.0/0" || network == "::/0";
+    wrong |= !util::IpPrefix::parse(network);
+    networks.push_back(std::move(network));
+  }
+  if (wrong || networks.size() > kMostTrusted) {
+    settings.forwarded.trusted_cidrs = {"127.0.0.0/8", "::1/128"};
+    return wrong ? "has something that is no network" : "has too many networks";
+  }
+  if (!all) settings.forwarded.trusted_cidrs = std::move(networks);
+  return nullptr;
+}
+
 Take flag(std::function<void(GlobalSettings&, bool)> set) {
   return [set = std::move(set)](const std::string& value, GlobalSettings& settings) -> const char* {
     const auto parsed = parse_bool(value);
@@ -162,6 +198,19 @@ const std::map<std::string, Take, std::less<>>& takers() {
       {"hsts-include-subdomains",
        flag([](auto& settings, bool on) { settings.hsts->include_subdomains = on; })},
       {"hsts-preload", flag([](auto& settings, bool on) { settings.hsts->preload = on; })},
+      {"use-forwarded-headers",
+       flag([](auto& settings, bool on) { settings.forwarded.trust_forwarded = on; })},
+      {"compute-full-forwarded-for",
+       flag([](auto& settings, bool on) { settings.forwarded.append = on; })},
+      {"use-proxy-protocol",
+       flag([](auto& settings, bool on) { settings.forwarded.use_proxy_protocol = on; })},
+      {"forwarded-for-header",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         if (!is_field_name(value)) return "is no name of a header";
+         settings.forwarded.header = value;
+         return nullptr;
+       }},
+      {"proxy-real-ip-cidr", take_trusted},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
   };
@@ -179,7 +228,9 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
   std::string ignored;
   const auto wrong = [&](const std::string& key, const std::string& value, const char* why) {
     problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
-                        fmt::format("\"{}\" {}; the default counts", value.substr(0, 100), why)});
+                        fmt::format("\"{}\" {}; {}", value.substr(0, 100), why,
+                                    key == "proxy-real-ip-cidr" ? "only this machine is trusted"
+                                                                : "the default counts")});
   };
   for (const auto& [key, value] : config_map->data) {
     if (key == "hsts") {  // the others say what is in it
@@ -210,6 +261,7 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.tls = global.tls;
   settings.hsts = global.hsts;
   settings.underscores_in_headers = global.underscores_in_headers;
+  settings.forwarded = global.forwarded;
   return settings;
 }
 

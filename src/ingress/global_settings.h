@@ -17,6 +17,7 @@ struct GlobalSettings {
   table::TlsSettings tls;
   std::optional<table::Hsts> hsts = table::Hsts{};
   bool underscores_in_headers = false;
+  table::Forwarded forwarded;
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.
   std::vector<kube::Problem> problems;

@@ -33,6 +33,12 @@ struct Dumper {
                          settings.hsts->preload ? ",preload" : "");
     }
     if (settings.underscores_in_headers) out += " underscores";
+    const auto& forwarded = settings.forwarded;
+    if (forwarded.trust_forwarded) out += " trust-forwarded";
+    if (forwarded.header != "X-Forwarded-For") out += " forwarded-for=" + forwarded.header;
+    if (forwarded.append) out += " append";
+    if (forwarded.use_proxy_protocol) out += " proxy-protocol";
+    for (const auto& network : forwarded.trusted_cidrs) out += " trusted=" + network;
     out += '\n';
   }
 
