@@ -1,6 +1,7 @@
 #include "proxy/live_table.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -79,13 +80,16 @@ void LiveTable::adopt(const Delta& delta) {
   }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {
-    backends_[backend->name] = BackendRef(new Backend(backend, endpoints_));
+    BackendRef made(new Backend(backend, endpoints_));  // first: it takes endpoints over
+    remove_backend(backend->name);
+    backends_.insert(std::move(made));
   }
   for (const auto& named : delta.trust_bundles) trust_[named.name] = named.trust;
+  if (delta.hosts.size() > hosts_.size()) hosts_.reserve(hosts_.size() + delta.hosts.size());
   for (const auto& host : delta.hosts) take_host(host);
   // What names goes before what is named.
   for (const auto& name : delta.removed_hosts) remove_host(name);
-  for (const auto& name : delta.removed_backends) backends_.erase(name);
+  for (const auto& name : delta.removed_backends) remove_backend(name);
   for (const auto& name : delta.removed_certificates) certificates_.erase(name);
   for (const auto& name : delta.removed_trust_bundles) trust_.erase(name);
 }
@@ -93,18 +97,23 @@ void LiveTable::adopt(const Delta& delta) {
 void LiveTable::take_host(const std::shared_ptr<const table::Host>& host) {
   remove_host(host->name);
   if (!host->passthrough.empty()) ++passthrough_hosts_;
-  hosts_[host->name] = HostRef(new LiveHost(host));
+  hosts_.insert(HostRef(new LiveHost(host)));
 }
 
 void LiveTable::remove_host(const std::string& name) {
   const auto found = hosts_.find(name);
   if (found == hosts_.end()) return;
-  if (!found->second->policy().passthrough.empty()) --passthrough_hosts_;
+  if (!(*found)->policy().passthrough.empty()) --passthrough_hosts_;
   hosts_.erase(found);
 }
 
+void LiveTable::remove_backend(const std::string& name) {
+  const auto found = backends_.find(name);
+  if (found != backends_.end()) backends_.erase(found);
+}
+
 const LiveHost* LiveTable::find_host(std::string_view name) const {
-  if (const auto exact = hosts_.find(name); exact != hosts_.end()) return exact->second.get();
+  if (const auto exact = hosts_.find(name); exact != hosts_.end()) return exact->get();
   if (const auto dot = name.find('.'); dot != std::string_view::npos && dot > 0) {
     // "*" + ".example" without an allocation a request: names are short.
     char buffer[256];
@@ -113,11 +122,11 @@ const LiveHost* LiveTable::find_host(std::string_view name) const {
       buffer[0] = '*';
       rest.copy(buffer + 1, rest.size());
       const auto wildcard = hosts_.find(std::string_view(buffer, rest.size() + 1));
-      if (wildcard != hosts_.end()) return wildcard->second.get();
+      if (wildcard != hosts_.end()) return wildcard->get();
     }
   }
   const auto any = hosts_.find(std::string_view{});
-  return any == hosts_.end() ? nullptr : any->second.get();
+  return any == hosts_.end() ? nullptr : any->get();
 }
 
 const table::Route* LiveTable::find_route(const table::Host& host, std::string_view path) {
@@ -146,7 +155,7 @@ const std::string& LiveTable::choose_backend(const table::Route& route,
 
 BackendRef LiveTable::find_backend(const std::string& name) const {
   const auto found = backends_.find(name);
-  return found == backends_.end() ? nullptr : found->second;
+  return found == backends_.end() ? nullptr : *found;
 }
 
 std::shared_ptr<const TrustStore> LiveTable::find_trust(const std::string& name) const {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "proxy/backend.h"
 #include "proxy/client_address.h"
@@ -20,6 +21,7 @@ namespace weir::proxy {
 class LiveHost : public LocalRefCount<LiveHost> {
  public:
   explicit LiveHost(std::shared_ptr<const table::Host> policy) : policy_(std::move(policy)) {}
+  const std::string& name() const { return policy_->name; }
   const table::Host& policy() const { return *policy_; }
 
  private:
@@ -82,6 +84,28 @@ class LiveTable {
       return boost::hash<std::string_view>{}(text);
     }
   };
+  /// What has a name of its own, by that: 100 000 hosts' names are not there once more.
+  struct NameHash : StringHash {
+    using StringHash::operator();
+    template <class T>
+    std::size_t operator()(const boost::intrusive_ptr<T>& named) const {
+      return (*this)(std::string_view(named->name()));
+    }
+  };
+  struct SameName {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return name_of(a) == name_of(b);
+    }
+    static std::string_view name_of(std::string_view name) { return name; }
+    template <class T>
+    static std::string_view name_of(const boost::intrusive_ptr<T>& named) {
+      return named->name();
+    }
+  };
+  template <class Ref>
+  using NamedSet = boost::unordered_flat_set<Ref, NameHash, SameName>;
   template <class V>
   using Map = boost::unordered_flat_map<std::string, V, StringHash, std::equal_to<>>;
 
@@ -95,6 +119,7 @@ class LiveTable {
 
   void take_host(const std::shared_ptr<const table::Host>& host);
   void remove_host(const std::string& name);
+  void remove_backend(const std::string& name);
 
   EndpointMap& endpoints_;
   bool complete_ = false;
@@ -102,8 +127,8 @@ class LiveTable {
   std::string hsts_;
   ForwardedTrust forwarded_;
   std::size_t passthrough_hosts_ = 0;
-  Map<HostRef> hosts_;
-  Map<BackendRef> backends_;
+  NamedSet<HostRef> hosts_;
+  NamedSet<BackendRef> backends_;
   Map<std::shared_ptr<const ServerCertificate>> certificates_;
   Map<std::shared_ptr<const TrustStore>> trust_;
   std::shared_ptr<const ServerCertificate> self_signed_;

@@ -116,7 +116,7 @@ std::optional<ResourceKey> read_key(Reader& map, std::optional<util::Error>& err
 }
 
 /// `path` only serves the error.
-std::optional<EncodedResource> read_upsert(Json& item, std::string path,
+std::optional<EncodedResource> read_upsert(const Json& item, std::string path,
                                            std::optional<util::Error>& error) {
   Reader map(item, std::move(path), error);
   auto key = read_key(map, error);
@@ -127,12 +127,14 @@ std::optional<EncodedResource> read_upsert(Json& item, std::string path,
   if (!hash) map.fail("hash", "is not 16 bytes");
   if (bytes == item.end() || !bytes->is_binary()) map.fail("bytes", "is not a byte string");
   if (error) return std::nullopt;
-  Bytes& content = bytes->get_binary();
+  const Bytes& content = bytes->get_binary();
   if (util::hash_content(content) != *hash) {
     map.fail("hash", "does not fit the bytes of " + to_string(*key));
     return std::nullopt;
   }
-  return EncodedResource{*std::move(key), *hash, std::make_shared<const Bytes>(std::move(content))};
+  // Copied: what stays for long lies together, without room to grow in, and the document around it
+  // is freed as a whole.
+  return EncodedResource{*std::move(key), *hash, std::make_shared<const Bytes>(content)};
 }
 
 }  // namespace
@@ -281,16 +283,11 @@ util::Result<Update> decode_update(std::span<const std::uint8_t> body) {
   map.list("removes", cbor::kMaxItems, [&](const Json& item, const std::string& path) {
     if (auto key = read_key(item, path, 2, error)) update.removes.push_back(*std::move(key));
   });
-  map.list("upserts", cbor::kMaxItems, [](const Json&, const std::string&) {});
+  map.list("upserts", cbor::kMaxItems, [&](const Json& item, std::string path) {
+    auto upsert = read_upsert(item, std::move(path), error);
+    if (upsert) update.upserts.push_back(*std::move(upsert));
+  });
   if (error) return *std::move(error);
-  if (const auto upserts = document->root.find("upserts"); upserts != document->root.end()) {
-    std::size_t index = 0;
-    for (Json& item : *upserts) {  // by hand: the bytes move out of it
-      auto upsert = read_upsert(item, "update.upserts[" + std::to_string(index++) + "]", error);
-      if (error) return *std::move(error);
-      if (upsert) update.upserts.push_back(*std::move(upsert));
-    }
-  }
   return update;
 }
 
