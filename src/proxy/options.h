@@ -40,6 +40,13 @@ struct Limits {
   std::uint64_t body_bytes = 0;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
   std::uint64_t requests_per_upstream_connection = 10'000;
+  /// Client connections per worker, tunnels included → 503; 0: only what `descriptors` leaves.
+  std::size_t connections = 0;
+  std::size_t connections_per_address = 0;  ///< per worker and client address → 503; 0: no limit
+  /// Per worker. With three quarters in use no client is taken: the rest is for endpoints. 0: an
+  /// equal share of what the process may have.
+  std::size_t descriptors = 0;
+  std::uint64_t requests_per_connection = 1'000;  ///< of a client; then it is closed
   std::size_t handshakes = 512;  ///< TLS handshakes under way, per worker; others wait
 };
 
