@@ -33,6 +33,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
           "TLS handshake, from accept or behind the PROXY header");
   timeout("--head-timeout", times.head, "Request head, from its first byte; 408");
   timeout("--body-timeout", times.body, "Between two reads of a request body; 408");
+  timeout("--body-grace", times.body_grace,
+          "Waiting for a request body before --min-body-bytes-per-second counts");
   timeout("--connect-timeout", times.connect,
           "One try to connect to an endpoint; 504 after the last");
   timeout("--response-head-timeout", times.response_head,
@@ -53,6 +55,14 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   flags.size("--max-response-head-bytes", limits.response_head_bytes,
              "Status line and fields of a response; 502", 1024, kMost);
   flags.size("--max-body-bytes", limits.body_bytes, "Request body; 413; 0: no limit");
+  flags.number("--min-body-bytes-per-second", limits.body_bytes_per_second, 0, 1'000'000'000,
+               "Request body, on average; 408; 0: any rate");
+  flags.number("--max-connections", limits.connections, 0, 100'000'000,
+               "Client connections per worker; 503; 0: as descriptors allow");
+  flags.number("--max-connections-per-address", limits.connections_per_address, 0, 100'000'000,
+               "Client connections per worker and address; 503; 0: no limit");
+  flags.number("--requests-per-connection", limits.requests_per_connection, 1, 1'000'000'000,
+               "A client connection carries so many, then it is closed");
   flags.number("--max-handshakes", limits.handshakes, 1, 1'000'000,
                "TLS handshakes under way per worker; others wait");
   flags.number("--pool-idle-per-endpoint", limits.pool_idle_per_endpoint, 0, 100'000,

@@ -50,6 +50,8 @@ Wording wording_of(AnswerReason reason) {
       return {502, "Bad Gateway", "The service's answer is not valid HTTP."};
     case AnswerReason::NoEndpoint:
       return {503, "Service Unavailable", "The service has no ready endpoint."};
+    case AnswerReason::TooManyConnections:
+      return {503, "Service Unavailable", "The proxy has too many connections."};
     case AnswerReason::NoTable:
       return {503, "Service Unavailable", "The proxy has no routes yet."};
     case AnswerReason::ConnectTimeout:
@@ -115,7 +117,7 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     text += request.hsts;
     text += "\r\n";
   }
-  if (status == 503) text += "Retry-After: 1\r\n";
+  if (status == 503) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
   text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
   if (!request.head_only) text += body;
   return text;

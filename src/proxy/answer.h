@@ -14,6 +14,7 @@ struct AnswerRequest {
   std::string_view accept;    ///< the Accept field, empty if there is none
   std::string_view location;  ///< for redirects
   std::string_view hsts;      ///< Strict-Transport-Security, over TLS
+  unsigned retry_after = 1;   ///< seconds, of a 503
   bool head_only = false;     ///< the request was HEAD
   bool keep_alive = false;    ///< the connection stays open afterwards
 };

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "proxy/answer.h"
 #include "proxy/client_connection.h"
 
 namespace weir::proxy {
@@ -65,7 +66,10 @@ Task<bool> ClientConnection::take_proxy_header() {
       const auto taken = ::recv(io->fd, scratch.data(), header.length, 0);
       if (taken != static_cast<ssize_t>(header.length)) co_return false;
       believe(header);
-      break;
+      if (worker_.by_address.take(address_, place_)) break;
+      counters.connections_refused_by_address.add();
+      co_await refuse();
+      co_return false;
     }
     auto wake = Wake::Timeout;
     if (!io->peer_closed) wake = co_await wait();
@@ -78,6 +82,17 @@ Task<bool> ClientConnection::take_proxy_header() {
   const auto& timeouts = worker_.options.timeouts;
   start_timer(handshaken_ ? timeouts.head : timeouts.handshake);
   co_return true;
+}
+
+Task<bool> ClientConnection::refuse() {
+  if (handshaken_) {
+    AnswerRequest how;
+    how.retry_after = worker_.retry_after();
+    worker_.counters.answers[static_cast<std::size_t>(AnswerReason::TooManyConnections)].add();
+    const bool written = co_await write_all(make_answer(AnswerReason::TooManyConnections, how));
+    if (!written) co_return false;
+  }
+  co_return co_await linger();
 }
 
 void ClientConnection::believe(const ProxyHeader& header) {

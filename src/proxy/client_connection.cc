@@ -51,8 +51,9 @@ bool replaced_host_is_bad(const RequestHead& request, std::string& storage) {
 
 }  // namespace
 
-void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string address) {
-  auto* connection = new ClientConnection(worker, std::move(address));
+void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string address,
+                            AddressCounts::Place place) {
+  auto* connection = new ClientConnection(worker, std::move(address), std::move(place));
   auto* io = worker.loop.open(fd, connection);
   if (io == nullptr) {
     worker.counters.accept_errors.add();
@@ -70,8 +71,9 @@ void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string a
   }
 }
 
-ClientConnection::ClientConnection(WorkerState& worker, std::string address)
-    : Fiber(worker.loop), worker_(worker), address_(std::move(address)) {
+ClientConnection::ClientConnection(WorkerState& worker, std::string address,
+                                   AddressCounts::Place place)
+    : Fiber(worker.loop), worker_(worker), address_(std::move(address)), place_(std::move(place)) {
   worker_.open.push_back(*this);
   worker_.counters.connections_open.add();
 }
@@ -251,6 +253,10 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   const auto head = buffered().substr(0, head_length_);
   const auto error = parse_request_head(head, worker_.options.limits, request);
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
+  if (++requests_ >= worker_.options.limits.requests_per_connection && request.keep_alive) {
+    request.keep_alive = false;
+    worker_.counters.connections_used_up.add();
+  }
   exchange.request_body = Body(request.framing);
 
   exchange.host_name = {};
@@ -333,6 +339,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   how.location = location;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
+  how.retry_after = worker_.retry_after();
   if (stream_.is_tls()) how.hsts = worker_.table.hsts();
   for (const auto& field : request.fields) {
     if (field.id == FieldName::Other && equal_ignoring_case(field.name, "Accept")) {

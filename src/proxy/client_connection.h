@@ -23,7 +23,8 @@ namespace weir::proxy {
 class ClientConnection final : public Fiber, public OpenConnection {
  public:
   /// `fd` is non-blocking and taken over. `tls`: of a TLS listener.
-  static void open(WorkerState& worker, int fd, bool tls, std::string address);
+  static void open(WorkerState& worker, int fd, bool tls, std::string address,
+                   AddressCounts::Place place);
 
   /// An idle one closes now, a busy one after its response.
   void stop_accepting() override;
@@ -47,7 +48,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   class Relay;
   friend class Relay;
 
-  ClientConnection(WorkerState& worker, std::string address);
+  ClientConnection(WorkerState& worker, std::string address, AddressCounts::Place place);
   ~ClientConnection();
 
   void on_idle(Wake wake) override;
@@ -57,6 +58,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Arrival arrival() const;
   /// False: no header that could be read; the connection is to be closed.
   Task<bool> take_proxy_header();
+  /// Over a limit: 503 where it speaks plain HTTP, and the end without a reset.
+  Task<bool> refuse();
   void believe(const ProxyHeader& header);
   /// Sends a PROXY header if the backend wants one: `stream` is new. False: it takes none.
   bool announce(std::string_view client, const Backend& backend, Stream& stream);
@@ -100,7 +103,9 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   WorkerState& worker_;
   Stream stream_;
-  std::string address_;                   // of the client, without port
+  std::string address_;  // of the client, without port
+  AddressCounts::Place place_;
+  std::uint64_t requests_ = 0;
   std::unique_ptr<ConnectionEnds> told_;  // by a PROXY header
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<ClientIdentity> identity_;  // if the TLS name's host asked for it

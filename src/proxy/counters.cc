@@ -44,6 +44,8 @@ const char* reason_name(AnswerReason reason) {
       return "no_client_trust";
     case AnswerReason::MisdirectedRequest:
       return "misdirected_request";
+    case AnswerReason::TooManyConnections:
+      return "too_many_connections";
     case AnswerReason::UpstreamTls:
       return "upstream_tls";
     case AnswerReason::Count:

@@ -44,6 +44,7 @@ enum class AnswerReason : std::uint8_t {
   ClientCertificateBad,      // 400: the host's trust does not verify it
   NoClientTrust,             // 403: the host's trust bundle is not there
   MisdirectedRequest,        // 421: the connection was made under another host's policy
+  TooManyConnections,        // 503: over a limit, before any request
   UpstreamTls,               // 502: no endpoint's TLS could be agreed on or verified
   Count,
 };
@@ -68,8 +69,11 @@ struct alignas(64) Counters {
   Cell connections_accepted_https;
   Cell connections_open;  // gauge, tunnels included
   Cell accept_errors;
-  Cell proxy_headers_ok;         // of the PROXY protocol, and believed
-  Cell proxy_headers_untrusted;  // taken off, and not believed
+  Cell connections_refused;             // over the worker's limit, or for want of descriptors
+  Cell connections_refused_by_address;  // over that of their address
+  Cell connections_used_up;             // closed after as many requests as one may carry
+  Cell proxy_headers_ok;                // of the PROXY protocol, and believed
+  Cell proxy_headers_untrusted;         // taken off, and not believed
   Cell proxy_headers_malformed;
   Cell proxy_headers_incomplete;  // not whole in time, or before the client's end
   Cell handshakes_ok;

@@ -1,9 +1,11 @@
 #include "proxy/data_plane.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <utility>
 
+#include "proxy/connection_limits.h"
 #include "proxy/listener.h"
 #include "proxy/server_certificate.h"
 #include "proxy/ticket_keyring.h"
@@ -19,6 +21,13 @@ DataPlane::~DataPlane() = default;
 util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   std::unique_ptr<DataPlane> plane(new DataPlane(options));
+  if (auto& limit = plane->options_.limits.descriptors; limit == 0) {
+    // The process itself, and what a worker has besides connections, need some as well.
+    constexpr std::size_t kOthers = 128;
+    const auto all = raise_descriptor_limit();
+    limit = std::max(all, 2 * kOthers) - kOthers;
+    limit /= options.threads;
+  }
   const auto ticket_seed = TicketKeyring::make_seed();
   const auto self_signed = ServerCertificate::make_self_signed();
   for (unsigned i = 0; i < options.threads; ++i) {

@@ -51,10 +51,12 @@ IoHandle* EventLoop::open(int fd, IoListener* listener) {
     free_.push_back(io);
     return nullptr;
   }
+  ++open_handles_;
   return io;
 }
 
 void EventLoop::close(IoHandle* io) {
+  --open_handles_;
   ::close(io->fd);  // the kernel takes it out of the epoll set
   io->fd = -1;
   io->listener = nullptr;
@@ -62,6 +64,7 @@ void EventLoop::close(IoHandle* io) {
 }
 
 int EventLoop::release(IoHandle* io) {
+  --open_handles_;
   const int fd = io->fd;
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
   io->fd = -1;

@@ -58,6 +58,9 @@ class EventLoop {
   /// who stop before EAGAIN, to be fair. Dropped when the handle is closed first.
   void call_again(IoHandle* io);
 
+  /// Descriptors that are open here.
+  std::size_t open_handles() const { return open_handles_; }
+
   /// Runs `task` on the loop's thread soon. From any thread.
   void post(std::function<void()> task);
 
@@ -81,6 +84,7 @@ class EventLoop {
   bool stopping_ = false;
   std::uint64_t turn_ = 0;
   TimerWheel timers_;
+  std::size_t open_handles_ = 0;
   std::vector<IoHandle*> again_;
   /// Closed in this turn: epoll may still name them in the batch at hand.
   std::vector<IoHandle*> closed_;

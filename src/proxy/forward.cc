@@ -136,7 +136,14 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
 Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& failure) {
   worker_.counters.upstream_connects.add();
   failure = AnswerReason::ConnectFailed;
-  const int fd = ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const auto open = [&] {
+    return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  };
+  int fd = open();
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+    worker_.endpoints.close_idle();  // a request goes before what is kept for later ones
+    fd = open();
+  }
   if (fd < 0) {
     worker_.counters.upstream_connect_failures.add();
     co_return Stream();
@@ -209,6 +216,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upst
     Tunnel::Pending pending;
     pending.to_client = relay.take_unsent();
     pending.to_backend = std::string(buffered().substr(head_length_));
+    pending.place = std::move(place_);
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), endpoint, std::move(pending));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {

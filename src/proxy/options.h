@@ -20,6 +20,7 @@ struct Timeouts {
   std::chrono::milliseconds handshake{10'000};      ///< TLS handshake, from accept
   std::chrono::milliseconds head{60'000};           ///< request head, from its first byte → 408
   std::chrono::milliseconds body{60'000};           ///< between two reads of a request body → 408
+  std::chrono::milliseconds body_grace{30'000};     ///< of Limits::body_bytes_per_second
   std::chrono::milliseconds connect{5'000};         ///< one try to connect to an endpoint
   std::chrono::milliseconds response_head{60'000};  ///< request sent until response head → 504
   std::chrono::milliseconds response_body{60'000};  ///< between two reads of a response body
@@ -38,8 +39,18 @@ struct Limits {
   std::size_t response_head_bytes = 64 * 1024;
   /// Request body → 413; 0: no limit.
   std::uint64_t body_bytes = 0;
+  /// Request body, on average over the time that weir waits for it, behind `Timeouts::body_grace`
+  /// → 408; 0: any rate.
+  std::uint64_t body_bytes_per_second = 0;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
   std::uint64_t requests_per_upstream_connection = 10'000;
+  /// Client connections per worker, tunnels included → 503; 0: only what `descriptors` leaves.
+  std::size_t connections = 0;
+  std::size_t connections_per_address = 0;  ///< per worker and client address → 503; 0: no limit
+  /// Per worker. With three quarters in use no client is taken: the rest is for endpoints. 0: an
+  /// equal share of what the process may have.
+  std::size_t descriptors = 0;
+  std::uint64_t requests_per_connection = 1'000;  ///< of a client; then it is closed
   std::size_t handshakes = 512;  ///< TLS handshakes under way, per worker; others wait
 };
 

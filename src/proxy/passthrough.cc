@@ -64,6 +64,7 @@ Task<bool> ClientConnection::pass_through(BackendRef backend) {
       tunnelled_ = true;
       worker_.counters.passthrough_opened.add();
       Tunnel::Pending nothing;
+      nothing.place = std::move(place_);
       Tunnel::open(worker_, std::move(stream_), std::move(stream), std::move(endpoint),
                    std::move(nothing));
       co_return true;

@@ -18,7 +18,9 @@ ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bo
       client_(connection.stream_),
       backend_(backend),
       reused_(reused),
-      retries_(retries) {}
+      retries_(retries),
+      body_rate_(worker_.options.limits.body_bytes_per_second,
+                 worker_.options.timeouts.body_grace) {}
 
 bool ClientConnection::Relay::may_repeat() const {
   return phase_ == Phase::Head && !informed_ && !body_read_ &&
@@ -65,6 +67,7 @@ bool ClientConnection::Relay::send_request_body() {
   const auto result = client_.try_read(scratch.first(body.most(scratch.size())));
   switch (result.status) {
     case IoResult::Status::WouldBlock:
+      body_rate_.wait(worker_.loop.now());
       return false;
     case IoResult::Status::Eof:
     case IoResult::Status::Failed:
@@ -73,6 +76,7 @@ bool ClientConnection::Relay::send_request_body() {
     case IoResult::Status::Ok:
       break;
   }
+  body_rate_.came(result.bytes, worker_.loop.now());
   body_read_ = true;
   const auto bytes = scratch.first(result.bytes);
   const auto taken = body.take(bytes);
@@ -351,18 +355,24 @@ void ClientConnection::Relay::client_left() {
   abort();
 }
 
+bool ClientConnection::Relay::waits_for_client() const {
+  return head_sent_ && to_backend_.empty() && !exchange_.request_body.done();
+}
+
 std::chrono::milliseconds ClientConnection::Relay::patience() const {
   const auto& timeouts = worker_.options.timeouts;
   if (!to_client_.empty()) return timeouts.send;
+  if (waits_for_client()) {
+    const auto usual = phase_ == Phase::Head ? timeouts.body : timeouts.response_body;
+    return body_rate_.limit(usual, worker_.loop.now());
+  }
   if (phase_ != Phase::Head) return timeouts.response_body;
-  if (!head_sent_ || !to_backend_.empty()) return timeouts.send;
-  return exchange_.request_body.done() ? timeouts.response_head : timeouts.body;
+  return head_sent_ && to_backend_.empty() ? timeouts.response_head : timeouts.send;
 }
 
 void ClientConnection::Relay::time_out() {
   if (phase_ != Phase::Head || !to_client_.empty()) return client_left();
-  const bool waits_for_client = head_sent_ && to_backend_.empty() && !exchange_.request_body.done();
-  fail(waits_for_client ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
+  fail(waits_for_client() ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
 }
 
 }  // namespace weir::proxy

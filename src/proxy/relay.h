@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "proxy/body_rate.h"
 #include "proxy/client_connection.h"
 
 namespace weir::proxy {
@@ -39,6 +40,7 @@ class ClientConnection::Relay {
 
   bool send_request();
   bool send_request_body();
+  bool waits_for_client() const;
   bool receive_response();
   /// Looks at bytes of the response; what has to wait is kept in `partial_head_`.
   void take_response(std::span<char> bytes);
@@ -81,7 +83,8 @@ class ClientConnection::Relay {
   bool head_sent_ = false;
   bool backend_deaf_ = false;  // it takes no more bytes; it may have answered all the same
   std::string to_backend_;     // unsent
-  bool body_read_ = false;     // bytes of the body came after the head's buffer: no second try
+  BodyRate body_rate_;
+  bool body_read_ = false;  // bytes of the body came after the head's buffer: no second try
 
   Phase phase_ = Phase::Head;
   bool heard_ = false;     // bytes of a response were seen

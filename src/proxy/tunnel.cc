@@ -26,6 +26,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, EndpointRef e
     : worker_(worker),
       sides_{std::move(client), std::move(backend)},
       endpoint_(std::move(endpoint)),
+      place_(std::move(pending.place)),
       timer_(*this) {
   const auto keep = [](std::string& bytes) {
     return bytes.empty() ? nullptr : std::make_unique<std::string>(std::move(bytes));

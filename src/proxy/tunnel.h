@@ -27,6 +27,7 @@ class Tunnel final : public IoListener, private TimerListener, public OpenConnec
   struct Pending {
     std::string to_client;   ///< what the backend sent right behind its 101, or of it is unsent
     std::string to_backend;  ///< what the client sent right behind its handshake
+    AddressCounts::Place place = {};  ///< of the client, which the tunnel counts on
   };
 
   /// Starts it. It owns itself.
@@ -64,6 +65,7 @@ class Tunnel final : public IoListener, private TimerListener, public OpenConnec
   Stream sides_[2];
   Direction from_[2];  // by source
   EndpointRef endpoint_;
+  AddressCounts::Place place_;
   Timer timer_;
   bool first_end_was_client_ = false;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/client_connection.h"
+#include "proxy/refused_connection.h"
 
 namespace weir::proxy {
 
@@ -36,10 +37,29 @@ void Worker::start(unsigned index) {
   });
 }
 
+bool Worker::has_room() {
+  const auto& limits = state_.options.limits;
+  auto& counters = state_.counters;
+  if (limits.connections != 0 && counters.connections_open.read() >= limits.connections) {
+    return false;
+  }
+  return state_.loop.open_handles() < limits.descriptors - limits.descriptors / 4;
+}
+
 void Worker::accept(int fd, std::string address, bool tls) {
   auto& counters = state_.counters;
   (tls ? counters.connections_accepted_https : counters.connections_accepted_http).add();
-  ClientConnection::open(state_, fd, tls, std::move(address));
+  AddressCounts::Place place;
+  if (!has_room()) {
+    counters.connections_refused.add();
+  } else if (!state_.table.settings().forwarded.use_proxy_protocol &&
+             !state_.by_address.take(address, place)) {
+    counters.connections_refused_by_address.add();
+  } else {
+    ClientConnection::open(state_, fd, tls, std::move(address), std::move(place));
+    return;
+  }
+  RefusedConnection::open(state_, fd, tls);
 }
 
 void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> done) {

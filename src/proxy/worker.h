@@ -32,6 +32,8 @@ class Worker {
   const Counters& counters() const { return state_.counters; }
 
  private:
+  /// False: the worker has as many as it may.
+  bool has_room();
   void accept(int fd, std::string address, bool tls);
 
   WorkerState state_;

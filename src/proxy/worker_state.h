@@ -7,6 +7,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include "proxy/connection_limits.h"
 #include "proxy/counters.h"
 #include "proxy/endpoint.h"
 #include "proxy/event_loop.h"
@@ -61,11 +62,15 @@ struct WorkerState {
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections
   PoolLimits pool_limits;
-  std::uint64_t random;  ///< state of the balancer's generator, never 0
+  AddressCounts by_address;
+  std::size_t refused_open = 0;  ///< RefusedConnections
+  std::uint64_t random;          ///< state of the balancer's generator, never 0
 
   /// Client connections and tunnels.
   boost::intrusive::list<OpenConnection, boost::intrusive::constant_time_size<false>> open;
 
+  /// Seconds for Retry-After: those who were sent away together do not come back together.
+  unsigned retry_after() { return 1 + static_cast<unsigned>(next_random(random) >> 62); }
   std::span<char> scratch() { return {scratch_memory.get(), kScratch}; }
 
   /// Exchanges keep the capacity of their vectors, so that a request allocates nothing.

@@ -85,6 +85,13 @@ class Collector : public prometheus::Collectable {
           sum(&Counters::connections_open));
     counter("weir_proxy_accept_errors_total", "Connections that could not be accepted.",
             sum(&Counters::accept_errors));
+    counter_family("weir_proxy_connections_refused_total",
+                   "Client connections sent away with 503 or closed, by the limit they met.");
+    series({{"limit", "worker"}}, sum(&Counters::connections_refused));
+    series({{"limit", "address"}}, sum(&Counters::connections_refused_by_address));
+    counter("weir_proxy_connections_used_up_total",
+            "Client connections closed after as many requests as one may carry.",
+            sum(&Counters::connections_used_up));
     counter_family("weir_proxy_proxy_protocol_headers_total",
                    "Client connections that had to begin with a PROXY header, by what came.");
     series({{"result", "ok"}}, sum(&Counters::proxy_headers_ok));
