@@ -40,7 +40,7 @@ class OpenConnection : public boost::intrusive::list_base_hook<
 struct WorkerState {
   /// Bytes that are read and sent on at once, so one buffer serves every connection. Large:
   /// measured, that is as good as splice at every message size.
-  static constexpr std::size_t kScratch = 256 * 1024;
+  static constexpr std::size_t kScratch = 512 * 1024;
   /// A read for a peer that does not keep up: what it leaves unsent is copied and kept.
   static constexpr std::size_t kCarefulRead = 32 * 1024;
   /// What a connection reads heads into, unless one is longer.
