@@ -57,6 +57,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   flags.size("--max-body-bytes", limits.body_bytes, "Request body; 413; 0: no limit");
   flags.number("--min-body-bytes-per-second", limits.body_bytes_per_second, 0, 1'000'000'000,
                "Request body, on average; 408; 0: any rate");
+  flags.size("--max-held-bytes", limits.held_bytes,
+             "Unsent bytes and unfinished heads per worker; who holds most is cut", 1024 * 1024);
   flags.number("--max-connections", limits.connections, 0, 100'000'000,
                "Client connections per worker; 503; 0: as descriptors allow");
   flags.number("--max-connections-per-address", limits.connections_per_address, 0, 100'000'000,

@@ -192,6 +192,7 @@ void ClientConnection::release_buffer() {
 Task<ClientConnection::Next> ClientConnection::read_head() {
   const auto& limits = worker_.options.limits;
   HeadScanner scanner;
+  HeldBytes::Holder held(worker_.held, *this);
   bool started = false;
   if (!early_.empty()) take_early();
   for (;;) {
@@ -237,6 +238,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
         break;
     }
     if (begin_ == end_) co_return Next::Park;
+    held.set(capacity_);
     const auto wake = co_await wait();
     if (wake == Wake::Io) continue;
     if (wake == Wake::Timeout && started) {

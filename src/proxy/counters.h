@@ -72,6 +72,8 @@ struct alignas(64) Counters {
   Cell connections_refused;             // over the worker's limit, or for want of descriptors
   Cell connections_refused_by_address;  // over that of their address
   Cell connections_used_up;             // closed after as many requests as one may carry
+  Cell bytes_held;                      // gauge: HeldBytes
+  Cell connections_cut_for_memory;      // tunnels among them: they end as by TunnelEnd::Drain, too
   Cell proxy_headers_ok;                // of the PROXY protocol, and believed
   Cell proxy_headers_untrusted;         // taken off, and not believed
   Cell proxy_headers_malformed;

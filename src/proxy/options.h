@@ -42,6 +42,8 @@ struct Limits {
   /// Request body, on average over the time that weir waits for it, behind `Timeouts::body_grace`
   /// → 408; 0: any rate.
   std::uint64_t body_bytes_per_second = 0;
+  /// Per worker, of unsent bytes and unfinished heads; over it who holds most is cut.
+  std::size_t held_bytes = 128 * 1024 * 1024;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint
   std::uint64_t requests_per_upstream_connection = 10'000;
   /// Client connections per worker, tunnels included → 503; 0: only what `descriptors` leaves.

@@ -19,6 +19,7 @@ ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bo
       backend_(backend),
       reused_(reused),
       retries_(retries),
+      held_(worker_.held, connection),
       body_rate_(worker_.options.limits.body_bytes_per_second,
                  worker_.options.timeouts.body_grace) {}
 
@@ -37,6 +38,8 @@ bool ClientConnection::Relay::step() {
   bool moved = false;
   if (!over_ && !backend_deaf_) moved = send_request();
   if (!over_) moved |= receive_response();
+  held_.set(to_backend_.size() + to_client_.size() + partial_head_.size() +
+            connection_.early_.size());
   return moved;
 }
 

@@ -83,6 +83,7 @@ class ClientConnection::Relay {
   bool head_sent_ = false;
   bool backend_deaf_ = false;  // it takes no more bytes; it may have answered all the same
   std::string to_backend_;     // unsent
+  HeldBytes::Holder held_;
   BodyRate body_rate_;
   bool body_read_ = false;  // bytes of the body came after the head's buffer: no second try
 

@@ -27,6 +27,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, EndpointRef e
       sides_{std::move(client), std::move(backend)},
       endpoint_(std::move(endpoint)),
       place_(std::move(pending.place)),
+      held_(worker.held, *this),
       timer_(*this) {
   const auto keep = [](std::string& bytes) {
     return bytes.empty() ? nullptr : std::make_unique<std::string>(std::move(bytes));
@@ -40,12 +41,21 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, EndpointRef e
   worker_.counters.tunnels_opened.add();
   worker_.counters.tunnels_open.add();
   touch();
+  count_held();
 }
 
 Tunnel::~Tunnel() {
   --endpoint_->load;
   worker_.counters.tunnels_open.subtract();
   worker_.counters.connections_open.subtract();
+}
+
+void Tunnel::count_held() {
+  std::size_t bytes = 0;
+  for (const auto& direction : from_) {
+    if (direction.rest != nullptr) bytes += direction.rest->size();
+  }
+  held_.set(bytes);
 }
 
 void Tunnel::touch() {
@@ -91,7 +101,10 @@ bool Tunnel::flush(Direction& direction, Side to) {
   } else if (sent > 0) {
     rest.erase(0, sent);
   }
-  if (sent > 0) touch();
+  if (sent > 0) {
+    touch();
+    count_held();
+  }
   return true;
 }
 
@@ -101,6 +114,7 @@ bool Tunnel::send(Direction& direction, Side to, const char* data, std::size_t s
     if (result.status == IoResult::Status::WouldBlock) {
       direction.rest = std::make_unique<std::string>(data, size);
       direction.careful = kCarefulReads;
+      count_held();
       return true;
     }
     if (!result.ok()) return fail(to);

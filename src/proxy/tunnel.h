@@ -60,12 +60,14 @@ class Tunnel final : public IoListener, private TimerListener, public OpenConnec
   bool flush(Direction& direction, Side to);
   bool fail(Side side);
   void touch();
+  void count_held();
 
   WorkerState& worker_;
   Stream sides_[2];
   Direction from_[2];  // by source
   EndpointRef endpoint_;
   AddressCounts::Place place_;
+  HeldBytes::Holder held_;
   Timer timer_;
   bool first_end_was_client_ = false;
 };

@@ -22,6 +22,7 @@ WorkerState::WorkerState(const Options& with, std::string ticket_seed)
       pool_limits{with.limits.pool_idle_per_endpoint, with.timeouts.upstream_idle,
                   with.limits.requests_per_upstream_connection},
       by_address(with.limits.connections_per_address),
+      held(loop, with.limits.held_bytes, counters),
       random(std::random_device{}() | 1U) {}
 
 WorkerState::~WorkerState() = default;

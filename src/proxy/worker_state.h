@@ -12,6 +12,7 @@
 #include "proxy/endpoint.h"
 #include "proxy/event_loop.h"
 #include "proxy/handshake_gate.h"
+#include "proxy/held_bytes.h"
 #include "proxy/live_table.h"
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
@@ -63,6 +64,7 @@ struct WorkerState {
   bool draining = false;  ///< no new requests on open connections
   PoolLimits pool_limits;
   AddressCounts by_address;
+  HeldBytes held;
   std::size_t refused_open = 0;  ///< RefusedConnections
   std::uint64_t random;          ///< state of the balancer's generator, never 0
 

@@ -89,6 +89,11 @@ class Collector : public prometheus::Collectable {
                    "Client connections sent away with 503 or closed, by the limit they met.");
     series({{"limit", "worker"}}, sum(&Counters::connections_refused));
     series({{"limit", "address"}}, sum(&Counters::connections_refused_by_address));
+    gauge("weir_proxy_held_bytes", "Unsent bytes and unfinished heads in memory.",
+          sum(&Counters::bytes_held));
+    counter("weir_proxy_connections_cut_for_memory_total",
+            "Connections cut because they held most of too much.",
+            sum(&Counters::connections_cut_for_memory));
     counter("weir_proxy_connections_used_up_total",
             "Client connections closed after as many requests as one may carry.",
             sum(&Counters::connections_used_up));
