@@ -171,7 +171,8 @@ class Proxy:
         manifests = folder.fill("weir.yaml", self.folder / "manifests/weir.yaml", **names,
                                 **encoded)
         control = self.folder / "socket"
-        self.start(BIN / "weir-proxy", "--socket", control, "--threads", 1, "--http",
+        self.start(BIN / "weir-proxy", "--socket", control, "--threads", 1,
+                   "--requests-per-connection", 1_000_000_000, "--http",
                    f"127.0.0.1:{self.http}", "--https", f"127.0.0.1:{self.https}")
         self.start(BIN / "weir-controller", "--source", f"dir:{manifests.parent}", "--socket",
                    control, cpu=cpus()[1])
