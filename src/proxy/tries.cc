@@ -79,7 +79,8 @@ AllowedRetries Tries::allowed(std::string_view method) const {
 
 void Tries::connect_failed(Endpoint& endpoint, AnswerReason failure) {
   last_failure_ = failure;
-  blame(endpoint);
+  // What one route asks of TLS is no verdict for the others.
+  if (failure != AnswerReason::UpstreamTls) blame(endpoint);
 }
 
 void Tries::failed(Endpoint& endpoint, AnswerReason failure) {

@@ -213,8 +213,8 @@ inline NaiveChunks naive_chunks(std::string_view bytes) {
     }
     if (over()) return stop(incomplete);
     const auto name = lower(bytes.substr(name_start, at - name_start));
-    if (name.empty() || ++trailers > 8192 || name == "x-real-ip" ||
-        name.starts_with("x-forwarded-")) {
+    if (name.empty() || ++trailers > 8192 || name == "x-real-ip" || name == "x-scheme" ||
+        name.starts_with("x-forwarded-") || name.starts_with("x-original-forwarded")) {
       return stop(malformed);
     }
     for (const std::string_view refused :

@@ -78,11 +78,14 @@ class TableMaker {
     made.public_http_port = static_cast<std::uint16_t>(1 + below(65535));
     made.tls.versions.tls12 = one_in(2);
     made.tls.session_tickets = one_in(2);
-    made.tls.session_timeout_s = below(100000);
+    made.tls.session_timeout_s = 1 + below(100000);
     if (one_in(2)) made.hsts = table::Hsts{below(1000), one_in(2), one_in(2)};
     made.underscores_in_headers = one_in(2);
     made.forwarded.trust_forwarded = one_in(2);
-    for (auto more = below(3); more > 0; --more) made.forwarded.trusted_cidrs.push_back(text());
+    for (auto more = below(3); more > 0; --more) {
+      constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::/0"};
+      made.forwarded.trusted_cidrs.emplace_back(kNetworks[below(std::size(kNetworks))]);
+    }
     return made;
   }
   table::Backend backend() {

@@ -262,6 +262,14 @@ TEST_F(UpstreamTlsTest, PlainAndTlsToOneEndpointAreNotMixed) {
   EXPECT_EQ(secure, 1);
 }
 
+TEST_F(UpstreamTlsTest, ARoutesPolicyPutsNoEndpointOutForTheOthers) {
+  TlsBackend app(backend_options());
+  start();
+  serve_tls({app.port()}, verifying("other.internal"));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(get().status, 502);
+  EXPECT_EQ(sum([](const Counters& c) -> const Cell& { return c.endpoint_ejections; }), 0U);
+}
+
 TEST_F(UpstreamTlsTest, TheNextEndpointIsTried) {
   Backend deaf([](Socket& socket) { socket.send("HTTP/1.1 400 no\r\n\r\n"); });
   TlsBackend app(backend_options());
