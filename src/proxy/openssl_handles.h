@@ -25,6 +25,9 @@ using X509Ptr = std::unique_ptr<X509, OpenSslDeleter<X509_free>>;
 /// Reads `text`, which must outlive it.
 BioPtr bio_of(const std::string& text);
 
+/// For OpenSSL's readers of PEM: what needs a passphrase is refused, not asked for on a terminal.
+int no_passphrase(char* buffer, int size, int writing, void* data);
+
 /// OpenSSL's last reason without its numbers; it never quotes the input. Clears the queue.
 std::string openssl_reason();
 

@@ -14,11 +14,6 @@ namespace weir::proxy {
 
 namespace {
 
-/// A key with a passphrase is refused, not asked for on a terminal.
-int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
 /// OpenSSL's decoder of one kind of key in one structure, found once.
 class KeyDecoder {
  public:

@@ -19,15 +19,6 @@
 
 namespace weir::proxy {
 
-namespace {
-
-/// A key with a passphrase is refused, not asked for on a terminal.
-int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
-}  // namespace
-
 ServerCertificate::~ServerCertificate() {
   X509_free(leaf_);
   sk_X509_pop_free(chain_, X509_free);

@@ -16,10 +16,6 @@ namespace {
 
 using CrlPtr = std::unique_ptr<X509_CRL, OpenSslDeleter<X509_CRL_free>>;
 
-int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
 /// True after the last PEM block was read; clears the queue then.
 bool at_end_of_pem() {
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return false;
