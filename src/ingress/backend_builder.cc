@@ -52,12 +52,12 @@ kube::ObjectRef service_ref(const BackendKey& key) {
   return {kube::Kind::Service, key.service.ns, key.service.name};
 }
 
-/// Ready if `ready` is true or not said; Draining if it still serves while it terminates.
+/// Ready if `ready` is true or not said; Draining if it still serves while it terminates; Unready
+/// if it may yet become ready. None: it is about to be gone, and serves nobody.
 std::optional<State> state_of(const kube::SliceEndpoint& endpoint) {
   if (endpoint.ready.value_or(true)) return State::Ready;
-  if (endpoint.serving.value_or(false) && endpoint.terminating.value_or(false)) {
-    return State::Draining;
-  }
+  if (!endpoint.terminating.value_or(false)) return State::Unready;
+  if (endpoint.serving.value_or(false)) return State::Draining;
   return std::nullopt;
 }
 

@@ -76,8 +76,10 @@ class Backend::Usable {
 
 Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints)
     : from_(std::move(from)) {
+  using State = table::Endpoint::State;
   for (const auto& endpoint : from_->endpoints) {
-    auto& list = endpoint.state == table::Endpoint::State::Ready ? ready_ : draining_;
+    if (endpoint.state == State::Unready) continue;
+    auto& list = endpoint.state == State::Ready ? ready_ : draining_;
     list.push_back(endpoints.get(endpoint));
   }
   next_ = endpoints.draw();

@@ -56,7 +56,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
-  Tries tries(worker_, *backend, route.retries);
+  Tries tries(worker_, *backend, *route.retries);
   const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
   // A connection that a PROXY header begins is one client's, and of one request.

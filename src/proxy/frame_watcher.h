@@ -37,10 +37,10 @@ struct FrameCounts {
 };
 
 /// Follows the frames of one direction of a tunnel. It never alters, delays or keeps payload, it
-/// only knows where a frame ends. RSV bits and reserved opcodes mean nothing to it: extensions pass.
-/// What cannot be a frame of that sender (RFC 6455 §5.1, §5.2, §5.5: masked the wrong way, a length
-/// of 2^63 and more, a control frame that is longer than 125 bytes or fragmented) it cannot follow:
-/// from then on it is lost, for good.
+/// only knows where a frame ends. RSV bits and reserved opcodes mean nothing to it: extensions
+/// pass. What cannot be a frame of that sender (RFC 6455 §5.1, §5.2, §5.5: masked the wrong way, a
+/// length of 2^63 and more, a control frame that is longer than 125 bytes or fragmented) it cannot
+/// follow: from then on it is lost, for good.
 class FrameWatcher {
  public:
   enum class Sender : std::uint8_t { Client, Server };

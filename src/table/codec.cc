@@ -27,6 +27,11 @@ constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
 constexpr std::size_t kMaxTextParts = 32;
 constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
+constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;
+constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
+constexpr std::size_t kMaxProtocols = 32;
+constexpr std::size_t kMaxOrigins = 256;
+constexpr std::size_t kMaxCloseReason = 123;  // RFC 6455 §5.5
 constexpr std::uint32_t kMaxTries = 16;
 constexpr std::size_t kMaxStatuses = 64;
 constexpr std::uint32_t kMaxVerifyDepth = 32;
@@ -39,7 +44,7 @@ constexpr std::size_t kMaxCiphers = 4 * 1024;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
-constexpr const char* kStates[] = {"ready", "draining"};
+constexpr const char* kStates[] = {"ready", "draining", "unready"};
 constexpr const char* kSources[] = {"literal", "client_address", "host",    "request_uri",
                                     "header",  "cookie",         "argument"};
 constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
@@ -47,7 +52,37 @@ constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
 constexpr const char* kProxyProtocols[] = {"none", "v1", "v2"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
+constexpr const char* kThens[] = {"keep", "drain", "cut"};
+constexpr const char* kRefusals[] = {"http", "close"};
 constexpr const char* kClientCertificateModes[] = {"required", "optional", "optional_any"};
+
+/// The plain numbers of a TunnelPolicy, with their bounds.
+struct TunnelNumber {
+  const char* key;
+  std::uint32_t TunnelPolicy::*field;
+  std::uint32_t least;
+  std::uint32_t most;
+};
+constexpr TunnelNumber kTunnelNumbers[] = {
+    {"handshake_timeout_ms", &TunnelPolicy::handshake_timeout_ms, 1, kMaxMilliseconds},
+    {"idle_timeout_ms", &TunnelPolicy::idle_timeout_ms, 0, kMaxTunnelMilliseconds},
+    {"stall_timeout_ms", &TunnelPolicy::stall_timeout_ms, 1, kMaxTunnelMilliseconds},
+    {"half_closed_timeout_ms", &TunnelPolicy::half_closed_timeout_ms, 1, kMaxTunnelMilliseconds},
+    {"max_duration_ms", &TunnelPolicy::max_duration_ms, 0, kMaxTunnelMilliseconds},
+    {"duration_spread_percent", &TunnelPolicy::duration_spread_percent, 0, 100},
+    {"ping_interval_ms", &TunnelPolicy::ping_interval_ms, 0, kMaxMilliseconds},
+    {"ping_misses", &TunnelPolicy::ping_misses, 1, 100},
+    {"close_timeout_ms", &TunnelPolicy::close_timeout_ms, 1, kMaxMilliseconds},
+    {"drain_window_ms", &TunnelPolicy::drain_window_ms, 0, kMaxMilliseconds},
+    {"limit", &TunnelPolicy::limit, 0, kAnyNumber},
+    {"limit_per_client", &TunnelPolicy::limit_per_client, 0, kAnyNumber},
+    {"limit_per_endpoint", &TunnelPolicy::limit_per_endpoint, 0, kAnyNumber},
+    {"opens_per_second", &TunnelPolicy::opens_per_second, 0, 1'000'000},
+    {"open_burst", &TunnelPolicy::open_burst, 1, 1'000'000},
+    {"open_wait_ms", &TunnelPolicy::open_wait_ms, 0, kMaxMilliseconds},
+    {"rebalances_per_minute", &TunnelPolicy::rebalances_per_minute, 0, 1'000'000},
+    {"rebalance_tolerance_percent", &TunnelPolicy::rebalance_tolerance_percent, 0, 1'000},
+};
 
 // Writing: a field at its default is left out, so that a field added later does not change the hash
 // of what does not use it.
@@ -149,6 +184,25 @@ Json write(const Retries& retries) {
   return map;
 }
 
+Json write(const TunnelPolicy& tunnels) {
+  static const TunnelPolicy usual;
+  Json map = Json::object();
+  const auto text = [](const auto& item) { return Json(item); };
+  put(map, "websocket", tunnels.websocket, usual.websocket);
+  put_list(map, "other_protocols", tunnels.other_protocols, text);
+  put_list(map, "allowed_origins", tunnels.allowed_origins, text);
+  put_choice(map, "refusal", tunnels.refusal, usual.refusal, kRefusals);
+  for (const auto& [key, field, least, most] : kTunnelNumbers) {
+    put(map, key, tunnels.*field, usual.*field);
+  }
+  put(map, "close_code", tunnels.close_code, usual.close_code);
+  put(map, "close_reason", tunnels.close_reason, usual.close_reason);
+  put_choice(map, "on_route_change", tunnels.on_route_change, usual.on_route_change, kThens);
+  put_choice(map, "on_endpoint_end", tunnels.on_endpoint_end, usual.on_endpoint_end, kThens);
+  put(map, "max_frame_bytes", tunnels.max_frame_bytes, usual.max_frame_bytes);
+  return map;
+}
+
 Json write(const WeightedBackend& backend) {
   static const WeightedBackend usual;
   Json map = Json::object();
@@ -228,8 +282,9 @@ Json write(const Route& route) {
   put(map, "https_only", route.https_only, usual.https_only);
   put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
   if (route.upstream_tls) map["upstream_tls"] = write(*route.upstream_tls);
-  if (route.retries != usual.retries) map["retries"] = write(route.retries);
+  if (!route.retries.is_usual()) map["retries"] = write(*route.retries);
   put(map, "sticky", route.sticky, usual.sticky);
+  if (!route.tunnels.is_usual()) map["tunnels"] = write(*route.tunnels);
   return map;
 }
 
@@ -544,6 +599,68 @@ Forwarded read_forwarded(Reader map) {
   return forwarded;
 }
 
+bool is_close_code(std::uint32_t code) {
+  // RFC 6455 §7.4, and what IANA has registered since: what an endpoint may send.
+  return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+         (code >= 3000 && code <= 4999);
+}
+
+/// "same-host", "none", or scheme://host[:port], the host perhaps with a leading "*.".
+bool is_origin_rule(std::string_view rule) {
+  if (rule == "same-host" || rule == "none") return true;
+  const auto end = rule.find("://");
+  if (end == std::string_view::npos || !is_token(rule.substr(0, end))) return false;
+  auto host = rule.substr(end + 3);
+  if (const auto colon = host.rfind(':'); colon != std::string_view::npos) {
+    const auto port = host.substr(colon + 1);
+    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos) {
+      return false;
+    }
+    host = host.substr(0, colon);
+  }
+  if (host.starts_with("*.")) host.remove_prefix(2);
+  return is_host_name(host);
+}
+
+void read_texts(Reader& map, const char* key, std::size_t most, bool (*fits)(std::string_view),
+                std::vector<std::string>& out) {
+  map.list(key, most, [&](const Json& item, const std::string& path) {
+    if (!item.is_string() || item.get_ref<const std::string&>().size() > kMaxName ||
+        !fits(item.get_ref<const std::string&>())) {
+      return map.fail(key, "has something at " + path + " that cannot be");
+    }
+    out.push_back(item.get<std::string>());
+  });
+}
+
+TunnelPolicy read_tunnel_policy(Reader map) {
+  TunnelPolicy tunnels;
+  map.flag("websocket", tunnels.websocket);
+  read_texts(
+      map, "other_protocols", kMaxProtocols,
+      [](std::string_view text) {
+        // With a version: "spdy/3.1" (RFC 9110 §7.8).
+        const auto slash = text.find('/');
+        return is_token(text.substr(0, slash)) &&
+               (slash == text.npos || is_token(text.substr(slash + 1)));
+      },
+      tunnels.other_protocols);
+  read_texts(map, "allowed_origins", kMaxOrigins, is_origin_rule, tunnels.allowed_origins);
+  map.choice("refusal", tunnels.refusal, kRefusals);
+  for (const auto& [key, field, least, most] : kTunnelNumbers) {
+    map.number(key, tunnels.*field, least, most);
+  }
+  std::uint32_t code = tunnels.close_code;
+  map.number("close_code", code, 0, kAnyNumber);
+  if (!is_close_code(code)) map.fail("close_code", "is none that may be sent");
+  tunnels.close_code = static_cast<std::uint16_t>(code);
+  map.text("close_reason", tunnels.close_reason, kMaxCloseReason);
+  map.choice("on_route_change", tunnels.on_route_change, kThens);
+  map.choice("on_endpoint_end", tunnels.on_endpoint_end, kThens);
+  map.number("max_frame_bytes", tunnels.max_frame_bytes, 0, std::uint64_t{1} << 62);
+  return tunnels;
+}
+
 Route read_route(Reader map, std::optional<util::Error>& error) {
   Route route;
   map.choice("match", route.match.kind, kPathKinds);
@@ -562,6 +679,9 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
     route.retries = read_retries(Reader(*retries, map.at("retries"), error));
   }
   map.flag("sticky", route.sticky);
+  if (const Json* tunnels = map.find("tunnels")) {
+    route.tunnels = read_tunnel_policy(Reader(*tunnels, map.at("tunnels"), error));
+  }
   return route;
 }
 

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "util/rare.h"
+
 /// The route table: what the controller knows and the proxy needs, as plain values.
 ///
 /// It is a set of keyed resources. Each is sent, hashed, replaced and refused on its own, so that a
@@ -21,6 +23,7 @@ struct Endpoint {
   enum class State : std::uint8_t {
     Ready,     ///< takes new requests
     Draining,  ///< finishes what it has; takes new requests only if no other endpoint is ready
+    Unready,   ///< takes no new requests; tunnels to it stay
   };
   /// Identity that outlives table changes (Pod UID, else "address:port"): health, pools and tunnel
   /// counts hang on it.
@@ -208,6 +211,60 @@ struct Retries {
   bool operator==(const Retries&) const = default;
 };
 
+/// How a route's tunnels open, live and end. A tunnel is what a 101 makes of a client's and an
+/// endpoint's connection. docs/tunnels.md
+struct TunnelPolicy {
+  /// What becomes of open tunnels.
+  enum class Then : std::uint8_t {
+    Keep,
+    Drain,  ///< politely, spread over `drain_window_ms`
+    Cut,    ///< politely, at once
+  };
+  /// How a client learns that weir itself refuses its handshake.
+  enum class Refusal : std::uint8_t {
+    Http,   ///< by a status code, which browsers do not show to scripts
+    Close,  ///< by a 101 and a Close frame with code and reason
+  };
+
+  bool websocket = true;  ///< false: 403 to handshakes
+  /// Tokens of `Upgrade` besides "websocket" that open a tunnel, lower case; bytes pass unwatched.
+  std::vector<std::string> other_protocols;
+  /// Who may open one from a page: "same-host", "https://*.example.com", "https://a.example:8443",
+  /// "none" (no Origin at all). Empty: everybody.
+  std::vector<std::string> allowed_origins;
+  Refusal refusal = Refusal::Http;
+
+  std::uint32_t handshake_timeout_ms = 10'000;  ///< until the 101, from when the endpoint is asked
+  std::uint32_t idle_timeout_ms = 3'600'000;    ///< without a byte either way; 0: none
+  std::uint32_t stall_timeout_ms = 60'000;      ///< a side that takes none of what waits for it
+  std::uint32_t half_closed_timeout_ms = 60'000;  ///< after one side's FIN, without a byte
+  std::uint32_t max_duration_ms = 0;              ///< 0: none
+  std::uint32_t duration_spread_percent = 10;     ///< each lasts up to so much less
+  std::uint32_t ping_interval_ms = 0;  ///< to a side that has been silent so long; 0: no pings
+  std::uint32_t ping_misses = 2;       ///< so many in a row unanswered: the peer is dead
+
+  std::uint16_t close_code = 1001;         ///< of ends that weir causes without another code
+  std::string close_reason;                ///< at most 123 bytes; empty: that of the cause
+  std::uint32_t close_timeout_ms = 5'000;  ///< for a frame's end and then the peer's Close
+  std::uint32_t drain_window_ms = 25'000;
+  Then on_route_change = Then::Drain;  ///< the route is gone or leads elsewhere
+  Then on_endpoint_end = Then::Drain;  ///< the endpoint terminates or is gone
+
+  // Over all workers. 0: no limit.
+  std::uint32_t limit = 0;               ///< of the route → 503
+  std::uint32_t limit_per_client = 0;    ///< of the route and client address → 503
+  std::uint32_t limit_per_endpoint = 0;  ///< then another endpoint, then 503
+  std::uint32_t opens_per_second = 0;    ///< handshakes of the route that go on to an endpoint …
+  std::uint32_t open_burst = 1;          ///< … so many at once …
+  std::uint32_t open_wait_ms = 0;        ///< … and others wait so long, then 503
+
+  std::uint64_t max_frame_bytes = 0;        ///< payload; more: Close 1009; 0: any
+  std::uint32_t rebalances_per_minute = 0;  ///< tunnels moved off endpoints that have too many …
+  std::uint32_t rebalance_tolerance_percent = 25;  ///< … that is, so much more than the mean
+
+  bool operator==(const TunnelPolicy&) const = default;
+};
+
 /// Path → what happens.
 struct Route {
   PathMatch match;
@@ -215,8 +272,9 @@ struct Route {
   bool https_only = false;                ///< plain requests get 308 to the same URL over https
   std::vector<WeightedBackend> backends;  ///< empty: 404 is the answer
   std::optional<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
-  Retries retries = {};
+  util::Rare<Retries> retries = {};
   bool sticky = false;  ///< clients get the cookie of the backend
+  util::Rare<TunnelPolicy> tunnels = {};
 
   bool operator==(const Route&) const = default;
 };

@@ -97,11 +97,24 @@ class TableMaker {
       return made;
     }
     for (std::uint32_t i = 0, count = below(4); i < count; ++i) {
-      made.endpoints.push_back(
-          {"id-" + std::to_string(i), one_in(2) ? "10.0.0.1" : "fd00::1",
-           static_cast<std::uint16_t>(1 + below(65535)),
-           one_in(2) ? table::Endpoint::State::Ready : table::Endpoint::State::Draining, text()});
+      made.endpoints.push_back({"id-" + std::to_string(i), one_in(2) ? "10.0.0.1" : "fd00::1",
+                                static_cast<std::uint16_t>(1 + below(65535)),
+                                static_cast<table::Endpoint::State>(below(3)), text()});
     }
+    return made;
+  }
+  table::TunnelPolicy tunnels() {
+    table::TunnelPolicy made;
+    made.websocket = one_in(2);
+    for (auto more = below(3); more > 0; --more) {
+      constexpr const char* kOrigins[] = {"same-host", "none", "https://*.example.com",
+                                          "http://a.example:8080"};
+      made.allowed_origins.emplace_back(kOrigins[below(std::size(kOrigins))]);
+    }
+    if (one_in(3)) made.other_protocols = {"tcp", "spdy/3.1"};
+    made.idle_timeout_ms = below(1'000'000);
+    made.on_route_change = static_cast<table::TunnelPolicy::Then>(below(3));
+    made.close_code = static_cast<std::uint16_t>(4000 + below(1000));
     return made;
   }
   table::Route route() {
@@ -111,7 +124,12 @@ class TableMaker {
     made.origin = text();
     made.https_only = one_in(2);
     made.sticky = one_in(2);
-    made.retries.tries = 1 + below(16);
+    if (one_in(2)) {
+      table::Retries retries;
+      retries.tries = 1 + below(16);
+      made.retries = retries;
+    }
+    if (one_in(3)) made.tunnels = tunnels();
     for (auto more = below(3); more > 0; --more) made.backends.push_back({name(), below(100)});
     if (one_in(3)) {
       made.upstream_tls.emplace();

@@ -53,8 +53,9 @@ struct Dumper {
                          backend.dns->allow_loopback ? " loopback allowed" : "");
     }
     for (const auto& endpoint : backend.endpoints) {
+      constexpr const char* kStates[] = {"", " draining", " unready"};
       out += fmt::format("  {} {} id={}{}{}\n", endpoint.address, endpoint.port, endpoint.id,
-                         endpoint.state == table::Endpoint::State::Draining ? " draining" : "",
+                         kStates[static_cast<std::size_t>(endpoint.state)],
                          endpoint.zone.empty() ? "" : " zone=" + endpoint.zone);
     }
   }

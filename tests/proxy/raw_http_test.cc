@@ -207,7 +207,9 @@ class RawHttp : public ProxyTest, public testing::WithParamInterface<test::HttpT
     options.limits.response_head_bytes = test::kResponseHeadLimit;
     start(options);
     auto every = std::make_shared<table::Host>(*host("", "app"));
-    every->routes.front().retries.tries = 1;  // each request reaches the backend once
+    table::Retries once;  // each request reaches the backend once
+    once.tries = 1;
+    every->routes.front().retries = once;
     table::Route none;
     none.match = {table::PathMatch::Kind::Exact, "/none"};
     every->routes.insert(every->routes.begin(), none);

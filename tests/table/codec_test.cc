@@ -85,8 +85,40 @@ Backend balanced() {
 
 Host retried() {
   auto made = host();
-  made.routes[0].retries = {5, 10'000, false, false, true, true, {403, 502}};
+  made.routes[0].retries = Retries{5, 10'000, false, false, true, true, {403, 502}};
   made.routes[1].sticky = true;
+  return made;
+}
+
+/// A policy with no field at its default.
+TunnelPolicy tunnel_policy() {
+  using Then = TunnelPolicy::Then;
+  TunnelPolicy made;
+  made.websocket = false;
+  made.other_protocols = {"tcp", "spdy/3.1"};
+  made.allowed_origins = {"same-host", "none", "https://*.example.com:8443"};
+  made.refusal = TunnelPolicy::Refusal::Close;
+  std::uint32_t number = 11;
+  for (auto* field :
+       {&made.handshake_timeout_ms, &made.idle_timeout_ms, &made.stall_timeout_ms,
+        &made.half_closed_timeout_ms, &made.max_duration_ms, &made.duration_spread_percent,
+        &made.ping_interval_ms, &made.ping_misses, &made.close_timeout_ms, &made.drain_window_ms,
+        &made.limit, &made.limit_per_client, &made.limit_per_endpoint, &made.opens_per_second,
+        &made.open_burst, &made.open_wait_ms, &made.rebalances_per_minute,
+        &made.rebalance_tolerance_percent}) {
+    *field = number++;
+  }
+  made.close_code = 4001;
+  made.close_reason = "moved";
+  made.on_route_change = Then::Keep;
+  made.on_endpoint_end = Then::Cut;
+  made.max_frame_bytes = std::uint64_t{1} << 40;
+  return made;
+}
+
+Host tunnelled() {
+  auto made = host();
+  made.routes[1].tunnels = tunnel_policy();
   return made;
 }
 
@@ -147,7 +179,8 @@ INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
                                            Resource(certificate()), Resource(stapled()),
                                            Resource(shop()), Resource(outside()), Resource(host()),
                                            Resource(secured()), Resource(retried()),
-                                           Resource(Host{}), Resource(balanced()),
+                                           Resource(tunnelled()), Resource(Host{}),
+                                           Resource(balanced()),
                                            Resource(TrustBundle{"default/ca", "ca", "crl"}),
                                            Resource(TicketSeed{std::string(48, '\xfe')})));
 
@@ -314,13 +347,46 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   EXPECT_EQ(refusal(wrong), "passive_health.first_ms is 0, outside of 1 to 86400000");
 
   auto bad_host = retried();
-  bad_host.routes[0].retries.tries = 17;
+  Retries retries;
+  retries.tries = 17;
+  bad_host.routes[0].retries = retries;
   EXPECT_EQ(refusal(bad_host), "routes[0].retries.tries is 17, outside of 1 to 16");
-  bad_host = retried();
-  bad_host.routes[0].retries.on_status = {502, 403};
-  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
-  bad_host.routes[0].retries.on_status = {200};
-  EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
+  for (const auto& statuses : {std::vector<std::uint16_t>{502, 403}, {200}}) {
+    Retries wrong_statuses;
+    wrong_statuses.on_status = statuses;
+    bad_host.routes[0].retries = wrong_statuses;
+    EXPECT_THAT(refusal(bad_host), HasSubstr("routes[0].retries.on_status has something"));
+  }
+}
+
+TEST(Codec, RefusesTunnelPoliciesThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = tunnel_policy();
+    change(made);
+    auto bad = host();
+    bad.routes[0].tunnels = made;
+    return refusal(bad);
+  };
+  for (const std::uint16_t code : {999, 1004, 1005, 1006, 1015, 2999, 5000}) {
+    EXPECT_EQ(with([&](TunnelPolicy& made) { made.close_code = code; }),
+              "routes[0].tunnels.close_code is none that may be sent")
+        << code;
+  }
+  EXPECT_EQ(with([](TunnelPolicy& made) { made.close_reason.assign(124, 'x'); }),
+            "routes[0].tunnels.close_reason is longer than 123 bytes");
+  EXPECT_EQ(with([](TunnelPolicy& made) { made.ping_misses = 0; }),
+            "routes[0].tunnels.ping_misses is 0, outside of 1 to 100");
+  for (const char* origin : {"", "*", "example.com", "https://", "https://a.example:x",
+                             "https://*.*.example", "https://A.example", "https://a.example/"}) {
+    EXPECT_THAT(with([&](TunnelPolicy& made) { made.allowed_origins = {origin}; }),
+                HasSubstr("routes[0].tunnels.allowed_origins has something"))
+        << origin;
+  }
+  for (const char* protocol : {"", "spdy/", "a b", "/1"}) {
+    EXPECT_THAT(with([&](TunnelPolicy& made) { made.other_protocols = {protocol}; }),
+                HasSubstr("routes[0].tunnels.other_protocols has something"))
+        << protocol;
+  }
 }
 
 TEST(Codec, NamesTheKindsThatAreSecret) {
