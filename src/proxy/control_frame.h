@@ -7,7 +7,7 @@
 #include "proxy/frame_watcher.h"
 
 /// Control frames that weir itself sends (RFC 6455 §5.5). As a client, masked with a fresh random
-/// key.
+/// key; empty if OpenSSL has no random bytes.
 namespace weir::proxy {
 
 /// Of a reason the first 123 bytes at most, cut at a character. 1005: no code, no reason.

@@ -65,16 +65,33 @@ class FrameWatcher {
 
   bool lost() const { return phase_ == Phase::Lost; }
   /// What was passed so far ends with a frame's last byte, or is empty.
-  bool at_boundary() const;
+  bool at_boundary() const { return phase_ == Phase::Header && kept_ == 0; }
   /// The frame whose header was passed last.
   const FrameHeader& frame() const { return frame_; }
   /// A whole Close frame has passed.
   bool closed() const { return closed_; }
-  /// Its status code; 1005 if it had none (RFC 6455 §7.1.5).
+  /// The first one's status code as sent, valid or not; 1005 if it had none (RFC 6455 §7.1.5).
   std::uint16_t close_code() const { return close_code_; }
 
  private:
+  /// In Payload with nothing left, the End of an empty frame is still to be told.
   enum class Phase : std::uint8_t { Header, Payload, Lost };
+  static constexpr std::size_t kMaxHeader = 14;
+
+  Step next_of_header(std::span<const char> bytes);
+  Step next_of_kept_header(std::span<const char> bytes);
+  Step next_of_payload(std::span<const char> bytes);
+  std::size_t read_header(std::span<const char> bytes);
+  void keep_code(std::span<const char> bytes);
+
+  FrameHeader frame_;
+  std::uint64_t left_ = 0;               // bytes of payload to come
+  std::array<char, kMaxHeader> keep_{};  // a header's first bytes, or the code of a Close frame
+  std::uint8_t kept_ = 0;                // bytes of a header in it
+  Sender sender_;
+  Phase phase_ = Phase::Header;
+  bool closed_ = false;
+  std::uint16_t close_code_ = 1005;
 };
 
 }  // namespace weir::proxy
