@@ -45,7 +45,6 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   timeout("--upstream-idle-timeout", times.upstream_idle, "Idle pooled connection to an endpoint");
   timeout("--upstream-lifetime", times.upstream_lifetime,
           "Pooled connection to an endpoint, from connect");
-  timeout("--tunnel-idle-timeout", times.tunnel_idle, "Tunnel without a byte either way");
 
   constexpr std::uint64_t kMost = 16 * 1024 * 1024;
   auto& limits = options.limits;

@@ -26,6 +26,10 @@ Wording wording_of(AnswerReason reason) {
       return {400, "Bad Request", "The client certificate is not one that this host trusts."};
     case AnswerReason::NoClientTrust:
       return {403, "Forbidden", "This host cannot verify client certificates at present."};
+    case AnswerReason::WebSocketOff:
+      return {403, "Forbidden", "This address takes no WebSockets."};
+    case AnswerReason::OriginDenied:
+      return {403, "Forbidden", "Pages of this origin may not open a WebSocket here."};
     case AnswerReason::NoRoute:
       return {404, "Not Found", "No route leads from this host and path to a service."};
     case AnswerReason::HeadTimeout:
@@ -50,6 +54,12 @@ Wording wording_of(AnswerReason reason) {
       return {502, "Bad Gateway", "The service's answer is not valid HTTP."};
     case AnswerReason::NoEndpoint:
       return {503, "Service Unavailable", "The service has no ready endpoint."};
+    case AnswerReason::TunnelLimit:
+      return {503, "Service Unavailable", "There are as many WebSockets here as may be."};
+    case AnswerReason::TunnelRate:
+      return {503, "Service Unavailable", "Too many WebSockets are being opened at once."};
+    case AnswerReason::Draining:
+      return {503, "Service Unavailable", "The proxy is going away."};
     case AnswerReason::TooManyConnections:
       return {503, "Service Unavailable", "The proxy has too many connections."};
     case AnswerReason::NoTable:

@@ -54,6 +54,10 @@ class Backend::Usable {
                                               endpoint) != choosing_.tried.end()) {
       return false;
     }
+    if (choosing_.most_tunnels != 0 &&
+        endpoint->shared(*choosing_.tunnels)->tunnels >= choosing_.most_tunnels) {
+      return false;
+    }
     if (which_ == Which::All) return true;
     if (endpoint->health.is_out(choosing_.now)) return false;
     return which_ == Which::NoSlowStart || slow_start_.count() == 0 || has_turn(*endpoint);
@@ -112,19 +116,26 @@ EndpointRef Backend::choose_of(const List& list, const Choosing& choosing,
     return nullptr;
   }
   const auto random = next_random(choosing.random_state);
-  if (algorithm != Algorithm::LeastConnections) {
+  const auto load_of = [&](const EndpointRef& endpoint) {
+    return choosing.tunnels == nullptr ? endpoint->load
+                                       : endpoint->shared(*choosing.tunnels)->tunnels.load();
+  };
+  if (algorithm != Algorithm::LeastConnections && choosing.tunnels == nullptr) {
     const auto& first = list[(random & 0xffffffff) % size];
     const auto& second = list[(random >> 32) % size];
     if (usable(first) && usable(second)) return second->load < first->load ? second : first;
   }
   // The least loaded of all; among equals, each with the same chance.
   const EndpointRef* best = nullptr;
+  std::uint32_t least = 0;
   std::uint64_t equals = 0;
   for (const auto& candidate : list) {
-    if (best != nullptr && candidate->load > (*best)->load) continue;
+    const auto load = load_of(candidate);
+    if (best != nullptr && load > least) continue;
     if (!usable(candidate)) continue;
-    equals = best != nullptr && candidate->load == (*best)->load ? equals + 1 : 1;
+    equals = best != nullptr && load == least ? equals + 1 : 1;
     if (next_random(choosing.random_state) % equals == 0) best = &candidate;
+    least = load;
   }
   return best == nullptr ? nullptr : *best;
 }
@@ -156,6 +167,13 @@ EndpointRef Backend::by_hash(const List& list, const Choosing& choosing,
   }
   if (best == nullptr) best = best_of_all;
   return best == nullptr ? nullptr : *best;
+}
+
+std::optional<std::uint32_t> Backend::mean_tunnels(TunnelRegistry& registry) const {
+  if (ready_.size() < 2 || !draining_.empty()) return std::nullopt;
+  std::uint64_t all = 0;
+  for (const auto& endpoint : ready_) all += endpoint->shared(registry)->tunnels;
+  return static_cast<std::uint32_t>(all / ready_.size());
 }
 
 EndpointRef Backend::find_by_cookie(std::string_view key) const {

@@ -25,6 +25,10 @@ struct Choosing {
   bool may_overflow = true;
   /// Endpoints that have had this request already.
   const std::vector<EndpointRef>& tried;
+  /// Set: it is for a tunnel. The least loaded is then the one with the fewest tunnels, over all
+  /// workers.
+  TunnelRegistry* tunnels = nullptr;
+  std::uint32_t most_tunnels = 0;  ///< an endpoint with so many takes no more; 0: any number
 };
 
 /// A backend with its endpoints resolved to this worker's records. Replaced as a whole by an
@@ -48,6 +52,10 @@ class Backend : public LocalRefCount<Backend> {
   std::string cookie_key_of(const Endpoint& endpoint) const;
   /// What stands behind the key in a sticky cookie.
   const std::string& cookie_tag() const;
+
+  /// Tunnels per ready endpoint, over all workers. None while endpoints come or go, or with only
+  /// one.
+  std::optional<std::uint32_t> mean_tunnels(TunnelRegistry& registry) const;
 
   RetryBudget& retry_budget() const { return retry_budget_; }
 

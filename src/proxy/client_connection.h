@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/client_identity.h"
@@ -16,6 +17,8 @@
 
 namespace weir::proxy {
 
+class TunnelPermit;
+
 /// A client's connection, from accept until it closes or becomes a tunnel.
 ///
 /// Between two requests it is parked: no coroutine, no buffer. Bytes that arrive start `serve`,
@@ -28,7 +31,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   /// An idle one closes now, a busy one after its response.
   void stop_accepting() override;
-  void cut() override { cancel(); }
+  void cut(TunnelEnd) override { cancel(); }
 
  private:
   enum class Next : std::uint8_t { Request, Park, Close, Linger };
@@ -47,6 +50,11 @@ class ClientConnection final : public Fiber, public OpenConnection {
   };
   class Relay;
   friend class Relay;
+  /// Whether a handshake may go on to an endpoint.
+  struct Admission {
+    std::optional<AnswerReason> refused;
+    bool client_has_left = false;
+  };
 
   ClientConnection(WorkerState& worker, std::string address, AddressCounts::Place place);
   ~ClientConnection();
@@ -69,7 +77,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   enum class Peeked : std::uint8_t { Name, Other, Gone };
   Task<Peeked> peek_server_name(std::string& name);
   /// Undecrypted, to one of the backend's endpoints; false: none took it.
-  Task<bool> pass_through(BackendRef backend);
+  Task<bool> pass_through(BackendRef backend, HostRef host);
   Task<bool> handshake();
   Task<bool> try_handshake();
   /// Next::Request: `head_length_` bytes of head are in the buffer.
@@ -77,6 +85,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Next> handle_request();
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
+  /// May wait for the handshake's turn.
+  Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
   /// The handshake on what `connect` made.
   Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
@@ -86,7 +96,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
                         const std::string& reason);
   /// One try: sends the request upstream, and the response to the client.
   Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane,
-                      bool reused, const AllowedRetries& retries);
+                      bool reused, const AllowedRetries& retries, TunnelPermit& permit,
+                      EndpointPlace& place);
   Task<Next> answer(AnswerReason reason, std::string location = {});
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);

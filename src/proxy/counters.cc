@@ -48,29 +48,17 @@ const char* reason_name(AnswerReason reason) {
       return "too_many_connections";
     case AnswerReason::UpstreamTls:
       return "upstream_tls";
+    case AnswerReason::WebSocketOff:
+      return "websocket_off";
+    case AnswerReason::OriginDenied:
+      return "origin_denied";
+    case AnswerReason::TunnelLimit:
+      return "tunnel_limit";
+    case AnswerReason::TunnelRate:
+      return "tunnel_rate";
+    case AnswerReason::Draining:
+      return "draining";
     case AnswerReason::Count:
-      break;
-  }
-  return "";
-}
-
-const char* tunnel_end_name(TunnelEnd end) {
-  switch (end) {
-    case TunnelEnd::ClientClosed:
-      return "client_closed";
-    case TunnelEnd::BackendClosed:
-      return "backend_closed";
-    case TunnelEnd::ClientReset:
-      return "client_reset";
-    case TunnelEnd::BackendReset:
-      return "backend_reset";
-    case TunnelEnd::IdleTimeout:
-      return "idle_timeout";
-    case TunnelEnd::SendTimeout:
-      return "send_timeout";
-    case TunnelEnd::Drain:
-      return "drain";
-    case TunnelEnd::Count:
       break;
   }
   return "";

@@ -46,22 +46,14 @@ enum class AnswerReason : std::uint8_t {
   MisdirectedRequest,        // 421: the connection was made under another host's policy
   TooManyConnections,        // 503: over a limit, before any request
   UpstreamTls,               // 502: no endpoint's TLS could be agreed on or verified
+  WebSocketOff,              // 403: the route takes no WebSockets
+  OriginDenied,              // 403: by the route's rules about the Origin of handshakes
+  TunnelLimit,               // 503: the route, client or endpoints have as many as they may
+  TunnelRate,                // 503: too many handshakes for the route's rate
+  Draining,                  // 503: no new tunnels, for the process ends
   Count,
 };
 const char* reason_name(AnswerReason reason);
-
-/// Why a tunnel ended. Closed list.
-enum class TunnelEnd : std::uint8_t {
-  ClientClosed,   // the client's FIN came first
-  BackendClosed,  // the backend's FIN came first
-  ClientReset,
-  BackendReset,
-  IdleTimeout,
-  SendTimeout,  // a side that does not read
-  Drain,        // weir itself ends
-  Count,
-};
-const char* tunnel_end_name(TunnelEnd end);
 
 /// One worker's numbers, on cache lines of its own. Written by that worker, summed when scraped.
 struct alignas(64) Counters {
@@ -73,7 +65,7 @@ struct alignas(64) Counters {
   Cell connections_refused_by_address;  // over that of their address
   Cell connections_used_up;             // closed after as many requests as one may carry
   Cell bytes_held;                      // gauge: HeldBytes
-  Cell connections_cut_for_memory;      // tunnels among them: they end as by TunnelEnd::Drain, too
+  Cell connections_cut_for_memory;      // tunnels among them
   Cell proxy_headers_ok;                // of the PROXY protocol, and believed
   Cell proxy_headers_untrusted;         // taken off, and not believed
   Cell proxy_headers_malformed;
@@ -101,11 +93,6 @@ struct alignas(64) Counters {
   Cell upstream_handshakes_resumed;  // of those that were ok
   Cell passthrough_opened;           // tunnels of undecrypted TLS
   Cell passthrough_failures;         // no endpoint took the connection
-  Cell tunnels_opened;
-  Cell tunnels_open;  // gauge
-  std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> tunnels_ended;
-  Cell tunnel_bytes_to_backend;
-  Cell tunnel_bytes_to_client;
 };
 
 }  // namespace weir::proxy

@@ -32,7 +32,7 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
   const auto self_signed = ServerCertificate::make_self_signed();
   for (unsigned i = 0; i < options.threads; ++i) {
     auto& worker = *plane->workers_.emplace_back(
-        std::make_unique<Worker>(plane->options_, ticket_seed, self_signed));
+        std::make_unique<Worker>(plane->options_, ticket_seed, self_signed, plane->tunnels_));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
       const auto fd = bind_listener(address, /*first=*/i == 0);
@@ -62,6 +62,10 @@ void DataPlane::adopt(const std::shared_ptr<const Delta>& delta,
 
 void DataPlane::stop_accepting() {
   for (const auto& worker : workers_) worker->stop_accepting();
+}
+
+void DataPlane::drain_tunnels(std::chrono::milliseconds window) {
+  for (const auto& worker : workers_) worker->drain_tunnels(window);
 }
 
 void DataPlane::close_all() {

@@ -8,6 +8,7 @@
 #include "proxy/counters.h"
 #include "proxy/delta.h"
 #include "proxy/options.h"
+#include "proxy/tunnel_registry.h"
 #include "util/result.h"
 
 namespace weir::proxy {
@@ -31,6 +32,8 @@ class DataPlane {
   /// Closes listeners and idle connections; requests that run finish, and their connections close.
   /// Tunnels stay open. Call once.
   void stop_accepting();
+  /// Tunnels end politely, evenly within `window`.
+  void drain_tunnels(std::chrono::milliseconds window);
   /// Ends the tunnels and requests that are left.
   void close_all();
   /// Client connections, tunnels among them, over all workers.
@@ -42,6 +45,7 @@ class DataPlane {
 
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
+  const TunnelRegistry& tunnels() const { return tunnels_; }
 
  private:
   explicit DataPlane(const Options& options);
@@ -49,6 +53,7 @@ class DataPlane {
   Options options_;
   std::vector<ListenAddress> http_;
   std::vector<ListenAddress> https_;
+  TunnelRegistry tunnels_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

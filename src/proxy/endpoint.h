@@ -15,6 +15,7 @@
 #include "proxy/endpoint_health.h"
 #include "proxy/event_loop.h"
 #include "proxy/stream.h"
+#include "proxy/tunnel_registry.h"
 #include "table/table.h"
 
 /// One worker's view of endpoints and the connections that are kept to them. All of it belongs to
@@ -66,8 +67,16 @@ class Endpoint : public LocalRefCount<Endpoint>, private TimerListener {
   int family() const { return address_.ss_family; }
   bool same_address(const table::Endpoint& other) const;
 
-  /// Requests in flight and tunnels open from this worker.
+  /// Requests in flight from this worker.
   std::uint32_t load = 0;
+
+  /// As all workers see it.
+  const std::shared_ptr<SharedEndpoint>& shared(TunnelRegistry& registry) {
+    if (shared_ == nullptr) shared_ = registry.endpoint(id_);
+    return shared_;
+  }
+  /// Open, or being opened, over all workers.
+  std::uint32_t tunnels() const { return shared_ == nullptr ? 0 : shared_->tunnels.load(); }
 
   EndpointHealth health;
   /// When this worker first heard of it: for slow start.
@@ -100,6 +109,7 @@ class Endpoint : public LocalRefCount<Endpoint>, private TimerListener {
   sockaddr_storage address_{};
   socklen_t address_size_ = 0;
   std::uint64_t id_hash_;
+  std::shared_ptr<SharedEndpoint> shared_;  // once somebody asked
   TimerWheel::TimePoint known_since_;
   std::vector<std::unique_ptr<Idle>> idle_;  // last used at the back
   std::size_t fewest_idle_ = 0;              // since the last trim

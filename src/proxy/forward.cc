@@ -8,7 +8,8 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/relay.h"
-#include "proxy/tunnel.h"
+#include "proxy/socket_options.h"
+#include "proxy/tunnel_permit.h"
 
 namespace weir::proxy {
 
@@ -38,6 +39,16 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   auto& request = exchange.request;
   exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
 
+  TunnelPermit permit;
+  if (exchange.upgrade) {
+    const auto admission = co_await admit_tunnel(*backend, permit);
+    if (admission.client_has_left) {
+      worker_.counters.requests_aborted.add();
+      co_return Next::Close;
+    }
+    if (admission.refused) co_return co_await answer(*admission.refused);
+  }
+
   const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
@@ -56,7 +67,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
-  Tries tries(worker_, *backend, *route.retries);
+  const auto& tunnels = *route.tunnels;
+  Tries tries(worker_, *backend, *route.retries, exchange.upgrade ? &tunnels : nullptr);
   const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
   // A connection that a PROXY header begins is one client's, and of one request.
@@ -69,6 +81,15 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     if (route.sticky && backend->policy().sticky_cookie) {
       exchange.set_cookie = set_cookie_line(*backend, affinity, endpoint, route.match.path,
                                             stream_.is_tls(), std::chrono::system_clock::now());
+    }
+    EndpointPlace place;
+    if (exchange.upgrade) {
+      place = EndpointPlace::take(endpoint->shared(worker_.tunnels.registry()),
+                                  tunnels.limit_per_endpoint);
+      if (!place) {
+        exchange.tried.push_back(std::exchange(endpoint, nullptr));
+        continue;
+      }
     }
     const LoadGuard load(*endpoint);
     auto upstream = try_kept ? endpoint->take_idle(lane_number) : UpstreamConnection();
@@ -108,7 +129,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       }
     }
     const auto allowed = tries.allowed(request.method);
-    const auto outcome = co_await relay(upstream, endpoint, lane.get(), reused, allowed);
+    const auto outcome =
+        co_await relay(upstream, endpoint, lane.get(), reused, allowed, permit, place);
     if (outcome.kind == Outcome::Kind::Over) {
       // The request leaves the buffer, with what of its body was in it.
       begin_ += head_length_;
@@ -180,10 +202,9 @@ Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& f
   co_return stream;
 }
 
-Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upstream,
-                                                        const EndpointRef& endpoint,
-                                                        UpstreamLane* lane, bool reused,
-                                                        const AllowedRetries& retries) {
+Task<ClientConnection::Outcome> ClientConnection::relay(
+    UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane, bool reused,
+    const AllowedRetries& retries, TunnelPermit& permit, EndpointPlace& place) {
   auto& backend = upstream.stream;
   Relay relay(*this, backend, reused, retries);
   bool armed = false;
@@ -213,12 +234,17 @@ Task<ClientConnection::Outcome> ClientConnection::relay(UpstreamConnection& upst
     lane->keep_session(backend.ssl(), *endpoint);
   }
   if (relay.tunnel()) {
-    Tunnel::Pending pending;
-    pending.to_client = relay.take_unsent();
-    pending.to_backend = std::string(buffered().substr(head_length_));
-    pending.place = std::move(place_);
+    TunnelStart start;
+    permit.hand_over(start);
+    start.endpoint = endpoint;
+    start.endpoint_place = std::move(place);
+    start.to_client = relay.take_unsent();
+    start.seen = relay.take_seen();
+    start.to_backend = std::string(buffered().substr(head_length_));
+    start.place = std::move(place_);
     tunnelled_ = true;
-    Tunnel::open(worker_, std::move(stream_), std::move(backend), endpoint, std::move(pending));
+    keep_alive(backend.io()->fd);
+    Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
     ++upstream.requests;
     endpoint->keep_idle(std::move(upstream), worker_.pool_limits);

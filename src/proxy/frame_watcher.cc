@@ -24,7 +24,9 @@ std::uint64_t load_big(const char* bytes, std::size_t size) {
   return value;
 }
 
-void count(const FrameHeader& frame, FrameCounts& counts) {
+}  // namespace
+
+void count_frame(const FrameHeader& frame, FrameCounts& counts) {
   switch (frame.opcode) {
     case Opcode::Continuation:
     case Opcode::Text:
@@ -43,8 +45,6 @@ void count(const FrameHeader& frame, FrameCounts& counts) {
       break;
   }
 }
-
-}  // namespace
 
 /// Takes the header that `bytes` begin with into `frame_`, and returns its size. 0: it is not
 /// whole, or none of that sender, and then it is lost.
@@ -147,7 +147,7 @@ void FrameWatcher::pass(std::span<const char> bytes, FrameCounts& counts) {
     const auto step = next_of_payload(bytes);
     if (step.event != Event::End) return;
     bytes = bytes.subspan(step.used);
-    count(frame_, counts);
+    count_frame(frame_, counts);
   }
 }
 

@@ -36,6 +36,9 @@ struct FrameCounts {
   std::uint64_t closes = 0;
 };
 
+/// One more frame like that.
+void count_frame(const FrameHeader& frame, FrameCounts& counts);
+
 /// Follows the frames of one direction of a tunnel. It never alters, delays or keeps payload, it
 /// only knows where a frame ends. RSV bits and reserved opcodes mean nothing to it: extensions
 /// pass. What cannot be a frame of that sender (RFC 6455 §5.1, §5.2, §5.5: masked the wrong way, a
@@ -66,6 +69,8 @@ class FrameWatcher {
   bool lost() const { return phase_ == Phase::Lost; }
   /// What was passed so far ends with a frame's last byte, or is empty.
   bool at_boundary() const { return phase_ == Phase::Header && kept_ == 0; }
+  /// What was passed so far ends within a frame's header.
+  bool amid_header() const { return phase_ == Phase::Header && kept_ > 0; }
   /// The frame whose header was passed last.
   const FrameHeader& frame() const { return frame_; }
   /// A whole Close frame has passed.

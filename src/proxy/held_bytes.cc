@@ -27,7 +27,7 @@ void HeldBytes::trim() {
     const auto before = counters_.bytes_held.read();
     auto& largest = *std::ranges::max_element(holders_, {}, &Holder::bytes_);
     counters_.connections_cut_for_memory.add();
-    largest.owner_.cut();
+    largest.owner_.cut(TunnelEnd::Memory);
     if (counters_.bytes_held.read() >= before) break;  // it goes in its own time
   }
   trimming_ = false;

@@ -28,7 +28,6 @@ struct Timeouts {
   std::chrono::milliseconds keep_alive{75'000};     ///< idle client connection
   std::chrono::milliseconds upstream_idle{55'000};  ///< idle pooled connection to an endpoint
   std::chrono::milliseconds upstream_lifetime{3'600'000};  ///< pooled connection, from connect
-  std::chrono::milliseconds tunnel_idle{3'600'000};        ///< tunnel without a byte either way
 };
 
 /// What one client may make a worker hold.

@@ -4,8 +4,9 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/client_hello.h"
+#include "proxy/socket_options.h"
 #include "proxy/target.h"
-#include "proxy/tunnel.h"
+#include "proxy/tunnel_group.h"
 
 namespace weir::proxy {
 
@@ -44,16 +45,17 @@ Task<ClientConnection::Way> ClientConnection::find_way() {
   if (host == nullptr || host->policy().passthrough.empty()) co_return Way::Handshake;
   auto backend = worker_.table.find_backend(host->policy().passthrough);
   bool open = false;
-  if (backend != nullptr) open = co_await pass_through(std::move(backend));
+  if (backend != nullptr) open = co_await pass_through(std::move(backend), HostRef(host));
   if (!open) worker_.counters.passthrough_failures.add();
   co_return Way::Close;
 }
 
-Task<bool> ClientConnection::pass_through(BackendRef backend) {
+Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host) {
   std::vector<EndpointRef> tried;
   auto failure = AnswerReason::NoEndpoint;
   for (;;) {
-    const Choosing choosing{loop().now(), worker_.random, std::nullopt, true, tried};
+    Choosing choosing{loop().now(), worker_.random, std::nullopt, true, tried};
+    choosing.tunnels = &worker_.tunnels.registry();
     auto endpoint = backend->choose(choosing);
     if (endpoint == nullptr) co_return false;
     auto stream = co_await connect(*endpoint, failure);
@@ -63,10 +65,15 @@ Task<bool> ClientConnection::pass_through(BackendRef backend) {
       stop_timer();
       tunnelled_ = true;
       worker_.counters.passthrough_opened.add();
-      Tunnel::Pending nothing;
-      nothing.place = std::move(place_);
-      Tunnel::open(worker_, std::move(stream_), std::move(stream), std::move(endpoint),
-                   std::move(nothing));
+      TunnelStart start;
+      start.group = &worker_.tunnels.passthrough_group(host->policy());
+      start.endpoint_place = EndpointPlace::take(endpoint->shared(worker_.tunnels.registry()), 0);
+      start.endpoint = std::move(endpoint);
+      start.websocket = false;
+      start.client = util::IpAddress::parse(address_).value_or(util::IpAddress{});
+      start.place = std::move(place_);
+      keep_alive(stream.io()->fd);
+      Tunnel::open(worker_, std::move(stream_), std::move(stream), std::move(start));
       co_return true;
     }
     if (client_has_left()) co_return false;

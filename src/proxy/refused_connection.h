@@ -15,7 +15,7 @@ class RefusedConnection final : public IoListener, private TimerListener, public
   static void open(WorkerState& worker, int fd, bool tls);
 
   void stop_accepting() override {}
-  void cut() override { delete this; }
+  void cut(TunnelEnd) override { delete this; }
 
  private:
   RefusedConnection(WorkerState& worker, IoHandle* io);

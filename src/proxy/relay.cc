@@ -248,6 +248,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
+  seen_.assign(rest.data(), rest.size());
   emit(exchange_.to_client);
   worker_.counters.requests_by_code[1].add();
   tunnel_ = true;
@@ -370,6 +371,9 @@ std::chrono::milliseconds ClientConnection::Relay::patience() const {
     return body_rate_.limit(usual, worker_.loop.now());
   }
   if (phase_ != Phase::Head) return timeouts.response_body;
+  if (exchange_.upgrade) {
+    return std::chrono::milliseconds(exchange_.route->tunnels->handshake_timeout_ms);
+  }
   return head_sent_ && to_backend_.empty() ? timeouts.response_head : timeouts.send;
 }
 

@@ -34,6 +34,8 @@ class ClientConnection::Relay {
   /// After a 101: what of it the client has not yet taken.
   bool tunnel() const { return tunnel_; }
   std::string take_unsent() { return std::move(to_client_); }
+  /// What came right behind the 101, sent or not.
+  std::string take_seen() { return std::move(seen_); }
 
  private:
   enum class Phase : std::uint8_t { Head, Body, Done };
@@ -98,6 +100,7 @@ class ClientConnection::Relay {
   bool keep_alive_ = false;
   bool reusable_ = false;
   bool tunnel_ = false;
+  std::string seen_;
   bool client_failed_ = false;
   std::string to_client_;  // unsent
   std::uint8_t careful_to_client_ = 0;

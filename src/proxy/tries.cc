@@ -28,8 +28,16 @@ bool AllowedRetries::allow_status(int status) const {
   return on_status != nullptr && std::binary_search(on_status->begin(), on_status->end(), status);
 }
 
-Tries::Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy)
-    : worker_(worker), backend_(backend), policy_(policy), began_(worker.loop.now()) {
+Tries::Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy,
+             const table::TunnelPolicy* tunnels)
+    : worker_(worker),
+      backend_(backend),
+      policy_(policy),
+      tunnels_(tunnels),
+      began_(worker.loop.now()) {
+  if (tunnels != nullptr && tunnels->limit_per_endpoint != 0) {
+    last_failure_ = AnswerReason::TunnelLimit;  // with no endpoint at all, nobody comes here
+  }
   backend_.retry_budget().request_began();
 }
 
@@ -40,8 +48,13 @@ bool Tries::is_over() const {
 }
 
 EndpointRef Tries::choose(const Affinity& affinity, const std::vector<EndpointRef>& tried) const {
-  return backend_.choose(
-      {worker_.loop.now(), worker_.random, affinity.hash, affinity.may_overflow, tried});
+  Choosing choosing{worker_.loop.now(), worker_.random, affinity.hash, affinity.may_overflow,
+                    tried};
+  if (tunnels_ != nullptr) {
+    choosing.tunnels = &worker_.tunnels.registry();
+    choosing.most_tunnels = tunnels_->limit_per_endpoint;
+  }
+  return backend_.choose(choosing);
 }
 
 EndpointRef Tries::next_endpoint(Affinity& affinity, std::vector<EndpointRef>& tried) {

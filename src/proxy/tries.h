@@ -27,7 +27,9 @@ struct AllowedRetries {
 /// backend's bounds. Lives as long as the request; on the worker's thread.
 class Tries {
  public:
-  Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy);
+  /// `tunnels`: set for a handshake that is to open a tunnel.
+  Tries(WorkerState& worker, const Backend& backend, const table::Retries& policy,
+        const table::TunnelPolicy* tunnels);
 
   /// The next one to try: the one that a cookie names, else by the balancer, else, when all have
   /// been tried, again one of them. nullptr: no further try.
@@ -51,6 +53,7 @@ class Tries {
   WorkerState& worker_;
   const Backend& backend_;
   const table::Retries& policy_;
+  const table::TunnelPolicy* const tunnels_;
   const TimerWheel::TimePoint began_;
   std::uint32_t count_ = 0;
   AnswerReason last_failure_ = AnswerReason::NoEndpoint;

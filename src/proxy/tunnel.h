@@ -1,75 +1,184 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include <boost/intrusive/list.hpp>
+
 #include "proxy/endpoint.h"
+#include "proxy/frame_watcher.h"
 #include "proxy/stream.h"
+#include "proxy/tunnel_counters.h"
+#include "proxy/tunnel_registry.h"
 #include "proxy/worker_state.h"
 
 namespace weir::proxy {
 
+struct TunnelGroup;
+
+/// Links a tunnel into its group; out when it is destroyed.
+using TunnelOfGroup =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<TunnelGroup>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+/// What a handshake has settled for the tunnel that it opens.
+struct TunnelStart {
+  TunnelGroup* group = nullptr;
+  EndpointRef endpoint;
+  bool websocket = true;   ///< its bytes are frames
+  std::string to_client;   ///< unsent: of the 101, and what the backend sent right behind it
+  std::string to_backend;  ///< what the client sent right behind its handshake
+  std::string seen;        ///< what the backend sent right behind its 101, sent or not
+  util::IpAddress client;
+  AddressCounts::Place place;  ///< of the connection, which the tunnel counts on
+  RoutePlace route_place;
+  EndpointPlace endpoint_place;
+  bool counted_by_client = false;  ///< in SharedRoute::take
+};
+
 /// Two connections after a 101, or of TLS that is passed through: bytes go through as they come,
-/// both ways, until a side ends.
+/// both ways, until a side ends, or weir ends both politely.
 ///
 /// No coroutine and no buffer of its own: bytes are read into the worker's scratch and sent on at
 /// once. Only what the receiving side does not take is copied and kept, and then the sending side
 /// is not read until it is out. For each direction:
 ///
 ///   Open ──unsent rest──▶ Blocked ──rest is out──▶ Open
-///     └──FIN of the source──▶ (rest is out) ──▶ Ended: our FIN to the destination
+///     ├──FIN of the source──▶ (rest is out) ──▶ Ended: our FIN to the destination
+///     └──weir ends it──▶ (a frame's end) ──▶ Sealed: our Close frame is the last that goes there;
+///                                             what still comes is read for the peer's Close only
 ///
-/// Both directions Ended, a reset on either side, an idle timeout, or the worker's end: the tunnel
-/// is closed, counted by reason, and deletes itself.
-class Tunnel final : public IoListener, private TimerListener, public OpenConnection {
+/// An end by weir (docs/tunnels.md "Polite ends"): both directions are sealed; a side that has our
+/// Close and has sent its own gets our FIN; when both have, or after the policy's close timeout,
+/// the tunnel is closed. It counts its end once and deletes itself.
+class Tunnel final : public IoListener,
+                     private TimerListener,
+                     public OpenConnection,
+                     public TunnelOfGroup {
  public:
-  struct Pending {
-    std::string to_client;   ///< what the backend sent right behind its 101, or of it is unsent
-    std::string to_backend;  ///< what the client sent right behind its handshake
-    AddressCounts::Place place = {};  ///< of the client, which the tunnel counts on
-  };
-
   /// Starts it. It owns itself.
-  static void open(WorkerState& worker, Stream client, Stream backend, EndpointRef endpoint,
-                   Pending pending);
+  static void open(WorkerState& worker, Stream client, Stream backend, TunnelStart start);
 
+  // Of OpenConnection.
   void stop_accepting() override {}
-  void cut() override { end(TunnelEnd::Drain); }
+  void cut(TunnelEnd why) override { close(why); }
+
+  std::uint64_t id() const { return id_; }
+  const TunnelGroup& group() const { return group_; }
+  const util::IpAddress& client() const { return client_; }
+  const Endpoint& endpoint() const { return *endpoint_; }
+  TimerWheel::TimePoint opened() const { return opened_; }
+  TimerWheel::TimePoint last_byte() const { return last_byte_; }
+  std::uint64_t bytes_from(Side side) const { return from_[index(side)].bytes; }
+  bool is_ending() const { return ending_ != nullptr; }
+
+  /// Ends it politely. `code` 0: the policy's. May delete this.
+  void end(TunnelEnd why, std::uint16_t code = 0, std::string reason = {});
+  /// As `end`, at that time, unless something ends it before.
+  void plan_end(TunnelEnd why, TimerWheel::TimePoint at);
+  /// The reason of the plan; TunnelEnd::Count if there is none.
+  TunnelEnd planned() const { return planned_; }
+  /// Nothing but its longest duration ends it any more.
+  void drop_plan();
+  /// At once, without a word to the peers. Deletes this.
+  void close(TunnelEnd why);
+  /// The policy is another one now.
+  void policy_changed();
 
  private:
-  enum Side : std::uint8_t { Client = 0, BackendSide = 1 };
-
-  /// Bytes on their way from one side to the other.
+  /// Bytes that the destination has not taken yet.
+  struct Rest {
+    std::string bytes;
+    TimerWheel::TimePoint since;  // the last progress
+  };
   struct Direction {
-    std::unique_ptr<std::string> rest;  // unsent bytes; nullptr: none
-    bool source_ended = false;
-    bool ended = false;        // our FIN is out
+    explicit Direction(FrameWatcher::Sender sender) : watcher(sender) {}
+    std::unique_ptr<Rest> rest;         // nullptr: none
+    std::unique_ptr<std::string> held;  // of a frame that perhaps does not go on
+    FrameWatcher watcher;
+    std::uint64_t bytes = 0;
     std::uint8_t careful = 0;  // small reads to come: the destination did not take a whole one
+    bool watched = false;      // its frames are followed
+    bool source_ended = false;
+    bool sealed = false;    // our Close frame is the last that goes there
+    bool finished = false;  // our FIN is out
+  };
+  /// While weir ends it.
+  struct Ending {
+    TunnelEnd why;
+    std::uint16_t codes[2];  // by who is told
+    std::string reason;
+    TimerWheel::TimePoint deadline;
+  };
+  /// Pings by weir, to a side that says nothing.
+  struct Heartbeat {
+    TimerWheel::TimePoint heard[2];  // by Side
+    TimerWheel::TimePoint asked[2];
+    std::uint32_t missed[2] = {};  // in a row
+    std::array<char, 8> tag{};     // the payload: what comes back with it is ours
   };
 
-  Tunnel(WorkerState& worker, Stream client, Stream backend, EndpointRef endpoint, Pending pending);
+  Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart start);
   ~Tunnel();
 
   void on_io(IoHandle& io) override;
   void on_timer(Timer& timer) override;
-  void end(TunnelEnd reason);
-  /// False: the tunnel is gone.
+
+  Direction& direction(Side from) { return from_[index(from)]; }
+  Stream& stream(Side side) { return sides_[index(side)]; }
+
+  // Each returns false when the tunnel is gone.
   bool pump(Side from);
-  bool send(Direction& direction, Side to, const char* data, std::size_t size);
-  bool flush(Direction& direction, Side to);
+  bool take(Side from, std::span<char> bytes);
+  bool take_frames(Side from, std::span<char> bytes);
+  bool send(Side from, std::string_view bytes);
+  bool flush(Side from);
+  bool pass_end_on(Side from);
   bool fail(Side side);
-  void touch();
+  bool begin_end(TunnelEnd why, std::uint16_t to_client, std::uint16_t to_backend,
+                 std::string reason);
+  bool refuse_frame(Side from);
+  bool seal_if_possible(Side from);
+  bool finish_sides();
+  bool beat();
+  bool ping(Side side);
+
+  void watch(Side from, std::span<const char> bytes);
+  void count_frames(Side from, const FrameCounts& counts);
+  void note_close(Side from);
+  void give_up_watching();
+  bool may_be_own_pong(Side from) const;
+  bool is_own_pong(std::span<const char> frame, const FrameHeader& header) const;
   void count_held();
+  void arm();
+  void plan_duration();
+  void count_end(TunnelEnd why);
 
   WorkerState& worker_;
+  TunnelGroup& group_;
   Stream sides_[2];
-  Direction from_[2];  // by source
+  Direction from_[2];
   EndpointRef endpoint_;
+  std::unique_ptr<Ending> ending_;
+  std::unique_ptr<Heartbeat> heartbeat_;
   AddressCounts::Place place_;
+  RoutePlace route_place_;
+  EndpointPlace endpoint_place_;
   HeldBytes::Holder held_;
   Timer timer_;
-  bool first_end_was_client_ = false;
+  const std::uint64_t id_;
+  const TimerWheel::TimePoint opened_;
+  TimerWheel::TimePoint last_byte_;
+  TimerWheel::TimePoint planned_at_;
+  util::IpAddress client_;
+  TunnelEnd planned_ = TunnelEnd::Count;
+  Side first_end_ = Side::Client;  // whose Close or FIN came first
+  bool any_end_ = false;
+  bool by_frame_ = false;  // the policy wants to see each frame before it goes on
+  const bool counted_by_client_;
 };
 
 }  // namespace weir::proxy

@@ -11,8 +11,8 @@
 namespace weir::proxy {
 
 Worker::Worker(const Options& options, std::string ticket_seed,
-               std::shared_ptr<const ServerCertificate> self_signed)
-    : state_(options, std::move(ticket_seed)) {
+               std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry)
+    : state_(options, std::move(ticket_seed), registry) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 
@@ -67,6 +67,7 @@ void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> don
     state_.table.adopt(*delta);
     state_.tls.adopt(*delta);
     state_.upstream_tls.adopt(*delta);
+    state_.tunnels.adopt(*delta);
     done();
   });
 }
@@ -79,11 +80,15 @@ void Worker::stop_accepting() {
   });
 }
 
+void Worker::drain_tunnels(std::chrono::milliseconds window) {
+  state_.loop.post([this, window] { state_.tunnels.drain(window); });
+}
+
 void Worker::close_all() {
   state_.loop.post([this] {
     for (const auto& listener : listeners_) listener->close();
     state_.draining = true;
-    while (!state_.open.empty()) state_.open.front().cut();
+    while (!state_.open.empty()) state_.open.front().cut(TunnelEnd::Drain);
     state_.endpoints.close_idle();
   });
 }

@@ -16,7 +16,7 @@ namespace weir::proxy {
 class Worker {
  public:
   Worker(const Options& options, std::string ticket_seed,
-         std::shared_ptr<const ServerCertificate> self_signed);
+         std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry);
   /// Cuts what is left and ends the thread.
   ~Worker();
 
@@ -27,6 +27,7 @@ class Worker {
   /// `done` is called on the worker's thread, between two requests.
   void adopt(std::shared_ptr<const Delta> delta, std::function<void()> done);
   void stop_accepting();
+  void drain_tunnels(std::chrono::milliseconds window);
   void close_all();
 
   const Counters& counters() const { return state_.counters; }

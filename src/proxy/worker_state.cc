@@ -14,10 +14,12 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 
 }  // namespace
 
-WorkerState::WorkerState(const Options& with, std::string ticket_seed)
+WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry)
     : options(with),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
+
       handshakes(loop, with.limits.handshakes, counters),
+      tunnels(*this, registry),
       scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
       pool_limits{with.limits.pool_idle_per_endpoint, with.timeouts.upstream_idle,
                   with.limits.requests_per_upstream_connection},

@@ -17,6 +17,8 @@
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
 #include "proxy/server_tls.h"
+#include "proxy/tunnel_counters.h"
+#include "proxy/tunnels.h"
 #include "proxy/upstream_tls.h"
 
 namespace weir::proxy {
@@ -29,8 +31,8 @@ class OpenConnection : public boost::intrusive::list_base_hook<
  public:
   /// No new request. May delete this.
   virtual void stop_accepting() = 0;
-  /// Ends now. Deletes this.
-  virtual void cut() = 0;
+  /// Ends now; a tunnel counts it as ended by `why`. Deletes this.
+  virtual void cut(TunnelEnd why) = 0;
 
  protected:
   ~OpenConnection() = default;
@@ -47,8 +49,8 @@ struct WorkerState {
   /// What a connection reads heads into, unless one is longer.
   static constexpr std::uint32_t kHeadBuffer = 8 * 1024;
 
-  /// `ticket_seed` is for session tickets until the table brings one.
-  WorkerState(const Options& with, std::string ticket_seed);
+  /// `ticket_seed` is for session tickets until the table brings one. The registry outlives it.
+  WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry);
   ~WorkerState();
 
   const Options& options;
@@ -59,6 +61,7 @@ struct WorkerState {
   ServerTls tls;
   HandshakeGate handshakes;
   UpstreamTls upstream_tls{table};
+  Tunnels tunnels;
   LogLimiter log_limiter;
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections

@@ -27,6 +27,8 @@ class Drain::Steps {
                     times_.delay.count(), times_.timeout.count());
     after(times_.delay, [this] {
       target_.stop_accepting();
+      // The last tenth is for Close frames that are not answered at once.
+      target_.drain_tunnels(times_.timeout * 9 / 10);
       deadline_ = asio::steady_timer::clock_type::now() + times_.timeout;
       look();
     });

@@ -12,13 +12,14 @@ class io_context;
 namespace weir::proxy_control {
 
 /// The polite end: not ready at once; listeners stay for `delay`, so that who balances load has
-/// seen it; then they close, requests finish, and tunnels go on until `timeout` after that, when
-/// all is cut. For the control thread.
+/// seen it; then they close, requests finish, and tunnels end politely, spread over most of
+/// `timeout`. What is left after it is cut. For the control thread.
 class Drain {
  public:
   /// The data plane, as far as it is needed here.
   struct Target {
     std::function<void()> stop_accepting;
+    std::function<void(std::chrono::milliseconds window)> drain_tunnels;
     std::function<std::uint64_t()> open_connections;
     std::function<void()> close_all;
   };

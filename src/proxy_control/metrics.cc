@@ -1,6 +1,10 @@
 #include "proxy_control/metrics.h"
 
 #include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <utility>
 
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
@@ -17,12 +21,15 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 using proxy::Counters;
+using proxy::TunnelCounters;
+using proxy::TunnelEnd;
 
 /// One scrape of the cells of all workers and of the control thread.
 class Collector : public prometheus::Collectable {
  public:
-  Collector(const std::vector<const Counters*>& workers, const ControlCounters& control)
-      : workers_(workers), control_(control) {}
+  Collector(const std::vector<const Counters*>& workers, const proxy::TunnelRegistry& tunnels,
+            const ControlCounters& control)
+      : workers_(workers), tunnels_(tunnels), control_(control) {}
 
   std::vector<MetricFamily> Collect() const override {
     families_.clear();
@@ -174,20 +181,148 @@ class Collector : public prometheus::Collectable {
             sum(&Counters::endpoint_ejections));
   }
 
-  void collect_tunnels() const {
-    counter("weir_proxy_tunnels_opened_total",
-            "Tunnels opened: WebSockets, and TLS passed through.", sum(&Counters::tunnels_opened));
-    gauge("weir_proxy_tunnels_open", "Tunnels open.", sum(&Counters::tunnels_open));
-    counter_family("weir_proxy_tunnels_ended_total", "Tunnels ended, by reason.");
-    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::TunnelEnd::Count); ++i) {
-      series({{"reason", proxy::tunnel_end_name(static_cast<proxy::TunnelEnd>(i))}},
-             sum([i](const Counters& counters) -> const proxy::Cell& {
-               return counters.tunnels_ended[i];
-             }));
+  using TunnelCellOf = std::function<const proxy::Cell&(const TunnelCounters&)>;
+
+  /// The counters of all workers for one route and backend.
+  struct TunnelsOfRoute {
+    Labels labels;
+    std::vector<std::shared_ptr<const TunnelCounters>> workers;
+
+    double sum(const TunnelCellOf& cell) const {
+      std::uint64_t total = 0;
+      for (const auto& worker : workers) total += cell(*worker).read();
+      return static_cast<double>(total);
     }
-    counter_family("weir_proxy_tunnel_bytes_total", "Bytes through tunnels.");
-    series({{"to", "backend"}}, sum(&Counters::tunnel_bytes_to_backend));
-    series({{"to", "client"}}, sum(&Counters::tunnel_bytes_to_client));
+  };
+
+  std::vector<TunnelsOfRoute> tunnels_by_route() const {
+    std::map<proxy::TunnelLabels, TunnelsOfRoute> routes;
+    for (auto& counted : tunnels_.counters()) {
+      routes[counted.labels].workers.push_back(std::move(counted.counters));
+    }
+    std::vector<TunnelsOfRoute> all;
+    for (auto& [labels, route] : routes) {
+      const auto slash = labels.origin.find('/');
+      const auto name = slash == std::string::npos ? "" : labels.origin.substr(slash + 1);
+      route.labels = {{"ingress_namespace", labels.origin.substr(0, slash)},
+                      {"ingress", name},
+                      {"backend", labels.backend}};
+      all.push_back(std::move(route));
+    }
+    return all;
+  }
+
+  /// One more series for each route.
+  void tunnel_series(const std::vector<TunnelsOfRoute>& routes, const Labels& more,
+                     const TunnelCellOf& cell) const {
+    for (const auto& route : routes) {
+      auto labels = route.labels;
+      labels.insert(labels.end(), more.begin(), more.end());
+      series(std::move(labels), route.sum(cell));
+    }
+  }
+  void tunnel_series(const std::vector<TunnelsOfRoute>& routes, const Labels& more,
+                     proxy::Cell TunnelCounters::*cell) const {
+    tunnel_series(routes, more, [cell](const TunnelCounters& counters) -> const proxy::Cell& {
+      return counters.*cell;
+    });
+  }
+
+  void collect_tunnels() const {
+    const auto routes = tunnels_by_route();
+    gauge_family("weir_tunnels_active", "Tunnels open: WebSockets, and TLS passed through.");
+    tunnel_series(routes, {}, &TunnelCounters::open);
+    counter_family("weir_tunnels_opened_total", "Tunnels opened.");
+    tunnel_series(routes, {}, &TunnelCounters::opened);
+    counter_family("weir_tunnels_closed_total", "Tunnels ended, by who began it and why.");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(TunnelEnd::Count); ++i) {
+      const auto end = static_cast<TunnelEnd>(i);
+      tunnel_series(
+          routes, {{"initiator", proxy::initiator_of(end)}, {"reason", proxy::reason_of(end)}},
+          [i](const TunnelCounters& counters) -> const proxy::Cell& { return counters.ended[i]; });
+    }
+    counter_family("weir_tunnel_ends_by_proxy_total",
+                   "Tunnels that weir ended: clean with a Close frame and in time, else forced.");
+    tunnel_series(routes, {{"result", "clean"}}, &TunnelCounters::ended_clean);
+    tunnel_series(routes, {{"result", "forced"}}, &TunnelCounters::ended_forced);
+    counter_family("weir_tunnel_close_unaligned_total",
+                   "Tunnels that weir ended without a Close frame: a frame did not end in time.");
+    tunnel_series(routes, {}, &TunnelCounters::close_unaligned);
+    counter_family("weir_tunnels_unwatched_total",
+                   "Tunnels whose bytes are no frames of RFC 6455; they pass all the same.");
+    tunnel_series(routes, {}, &TunnelCounters::unwatched);
+    collect_tunnel_bytes(routes);
+    collect_close_codes(routes);
+    collect_tunnel_durations(routes);
+  }
+
+  void collect_tunnel_bytes(const std::vector<TunnelsOfRoute>& routes) const {
+    using Direction = TunnelCounters::Direction;
+    static constexpr const char* kDirections[] = {"client_to_backend", "backend_to_client"};
+    static constexpr std::pair<const char*, proxy::Cell Direction::*> kClasses[] = {
+        {"data", &Direction::data_frames},
+        {"ping", &Direction::pings},
+        {"pong", &Direction::pongs},
+        {"close", &Direction::closes}};
+    const auto both = [&](Labels more, proxy::Cell Direction::*cell) {
+      for (std::size_t i = 0; i < std::size(kDirections); ++i) {
+        auto labels = more;
+        labels.push_back({"direction", kDirections[i]});
+        tunnel_series(routes, labels,
+                      [i, cell](const TunnelCounters& counters) -> const proxy::Cell& {
+                        return counters.from[i].*cell;
+                      });
+      }
+    };
+    counter_family("weir_tunnel_bytes_total", "Bytes through tunnels, as they come.");
+    both({}, &Direction::bytes);
+    counter_family("weir_tunnel_messages_total", "WebSocket messages through tunnels.");
+    both({}, &Direction::messages);
+    counter_family("weir_tunnel_frames_total", "WebSocket frames through tunnels.");
+    for (const auto& [name, cell] : kClasses) both({{"opcode_class", name}}, cell);
+  }
+
+  void collect_close_codes(const std::vector<TunnelsOfRoute>& routes) const {
+    static constexpr const char* kInitiators[] = {"client", "backend", "proxy"};
+    counter_family("weir_tunnel_close_codes_total",
+                   "First Close frames of each side and of weir, by code.");
+    for (std::size_t i = 0; i < std::size(kInitiators); ++i) {
+      for (std::size_t code = 0; code < TunnelCounters::kCloseCodes; ++code) {
+        double all = 0;
+        for (const auto& route : routes) {
+          all += route.sum([=](const TunnelCounters& counters) -> const proxy::Cell& {
+            return counters.close_codes[i][code];
+          });
+        }
+        series({{"initiator", kInitiators[i]}, {"code", TunnelCounters::code_name(code)}}, all);
+      }
+    }
+  }
+
+  void collect_tunnel_durations(const std::vector<TunnelsOfRoute>& routes) const {
+    family("weir_tunnel_duration_seconds", "How long tunnels lasted.", MetricType::Histogram);
+    const auto& bounds = TunnelCounters::kDurationBounds;
+    for (const auto& route : routes) {
+      ClientMetric metric;
+      metric.label = route.labels;
+      std::uint64_t count = 0;
+      for (std::size_t i = 0; i <= bounds.size(); ++i) {
+        count += static_cast<std::uint64_t>(
+            route.sum([i](const TunnelCounters& counters) -> const proxy::Cell& {
+              return counters.durations[i];
+            }));
+        const auto bound = i < bounds.size() ? static_cast<double>(bounds[i].count())
+                                             : std::numeric_limits<double>::infinity();
+        metric.histogram.bucket.push_back({count, bound});
+      }
+      metric.histogram.sample_count = count;
+      metric.histogram.sample_sum =
+          route.sum([](const TunnelCounters& counters) -> const proxy::Cell& {
+            return counters.duration_ms;
+          }) /
+          1000;
+      families_.back().metric.push_back(std::move(metric));
+    }
   }
 
   void collect_control() const {
@@ -228,6 +363,7 @@ class Collector : public prometheus::Collectable {
   }
 
   const std::vector<const Counters*>& workers_;
+  const proxy::TunnelRegistry& tunnels_;
   const ControlCounters& control_;
   mutable std::vector<MetricFamily> families_;  // Collect is const
 };
@@ -235,8 +371,8 @@ class Collector : public prometheus::Collectable {
 }  // namespace
 
 std::string metrics_text(const std::vector<const proxy::Counters*>& workers,
-                         const ControlCounters& control) {
-  return prometheus::TextSerializer().Serialize(Collector(workers, control).Collect());
+                         const proxy::TunnelRegistry& tunnels, const ControlCounters& control) {
+  return prometheus::TextSerializer().Serialize(Collector(workers, tunnels, control).Collect());
 }
 
 }  // namespace weir::proxy_control

@@ -43,6 +43,7 @@ class Process {
                 service_, counters_),
         drain_(io, options.drain,
                {[this] { data_plane_.stop_accepting(); },
+                [this](auto window) { data_plane_.drain_tunnels(window); },
                 [this] { return data_plane_.open_connections(); },
                 [this] { data_plane_.close_all(); }},
                [this] { io_.stop(); }),
@@ -71,7 +72,8 @@ class Process {
     if (path == "/healthz") return util::probe_answer("");
     if (path == "/readyz" || path == "/lb-healthz") return util::probe_answer(why_not_ready());
     if (path == "/metrics") {
-      return util::metrics_answer(metrics_text(data_plane_.counters(), counters_));
+      return util::metrics_answer(
+          metrics_text(data_plane_.counters(), data_plane_.tunnels(), counters_));
     }
     return util::not_found_answer();
   }

@@ -54,8 +54,8 @@ TEST_F(ClusterTunnels, SurviveOtherPeoplesChanges) {
     }
   }
   ASSERT_TRUE(all_echo("after the changes"));
-  EXPECT_EQ(proxy_->metric("weir_proxy_tunnels_open"), 20);
-  EXPECT_EQ(proxy_->metric("weir_proxy_tunnels_ended_total"), 0);
+  EXPECT_EQ(proxy_->metric("weir_tunnels_active"), 20);
+  EXPECT_EQ(proxy_->metric("weir_tunnels_closed_total"), 0);
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
   EXPECT_GE(proxy.metric("weir_proxy_table_updates_total") - updates_before, 100);
   settle(proxy);
   ASSERT_TRUE(all_echo("after the changes"));
-  EXPECT_EQ(proxy.metric("weir_proxy_tunnels_open"), 200);
+  EXPECT_EQ(proxy.metric("weir_tunnels_active"), 200);
 
   controller->process().signal(SIGKILL);
   EXPECT_EQ(controller->process().wait(), 128 + SIGKILL);
@@ -140,8 +140,8 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
       << "the update after the reconnect is empty";
   EXPECT_EQ(proxy.metric("weir_proxy_table_updates_total"), updates + 1);
   ASSERT_TRUE(all_echo("controller is back"));
-  EXPECT_EQ(proxy.metric("weir_proxy_tunnels_open"), 200);
-  EXPECT_EQ(proxy.metric("weir_proxy_tunnels_ended_total"), 0);
+  EXPECT_EQ(proxy.metric("weir_tunnels_active"), 200);
+  EXPECT_EQ(proxy.metric("weir_tunnels_closed_total"), 0);
 }
 
 TEST_F(Tunnels, TheProxyStartsFromItsStateFileWithoutAController) {

@@ -15,7 +15,7 @@ class FakeConnection final : public OpenConnection {
  public:
   FakeConnection(HeldBytes& held, std::size_t bytes) : holder_(held, *this) { holder_.set(bytes); }
   void stop_accepting() override {}
-  void cut() override {
+  void cut(TunnelEnd) override {
     cut_ = true;
     holder_.set(0);
   }

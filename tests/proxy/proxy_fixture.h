@@ -87,10 +87,21 @@ class ProxyTest : public testing::Test {
       return c.answers[static_cast<std::size_t>(reason)];
     });
   }
+  /// Over all workers and routes.
+  template <class F>
+  std::uint64_t sum_tunnels(F cell) const {
+    std::uint64_t total = 0;
+    for (const auto& counted : plane_->tunnels().counters())
+      total += cell(*counted.counters).read();
+    return total;
+  }
   std::uint64_t tunnels_ended(TunnelEnd end) const {
-    return sum([&](const Counters& c) -> const Cell& {
-      return c.tunnels_ended[static_cast<std::size_t>(end)];
+    return sum_tunnels([&](const TunnelCounters& c) -> const Cell& {
+      return c.ended[static_cast<std::size_t>(end)];
     });
+  }
+  std::uint64_t open_tunnels() const {
+    return sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.open; });
   }
 
   std::unique_ptr<DataPlane> plane_;

@@ -12,7 +12,8 @@ class DrainTest : public ::testing::Test {
   Drain drain(Drain::Times times) {
     return {io_,
             times,
-            {[this] { ++stopped_; }, [this] { return open_; }, [this] { ++closed_; }},
+            {[this] { ++stopped_; }, [this](auto window) { window_ = window; },
+             [this] { return open_; }, [this] { ++closed_; }},
             [this] { ++ended_; }};
   }
   bool ended() {
@@ -22,6 +23,7 @@ class DrainTest : public ::testing::Test {
   boost::asio::io_context io_;
   std::uint64_t open_ = 0;
   int stopped_ = 0;
+  std::chrono::milliseconds window_{-1};
   int closed_ = 0;
   int ended_ = 0;
 };
@@ -49,6 +51,7 @@ TEST_F(DrainTest, WaitsForWhatIsOpen) {
   auto drain = this->drain({std::chrono::milliseconds(0), std::chrono::hours(1)});
   drain.begin();
   ASSERT_TRUE(run_until(io_, [this] { return stopped_ == 1; }));
+  EXPECT_EQ(window_, std::chrono::minutes(54)) << "of the hour";
   EXPECT_EQ(ended_, 0);
   open_ = 0;
   ASSERT_TRUE(ended());

@@ -14,8 +14,15 @@ using ::testing::Not;
 TEST(Metrics, SumsTheWorkers) {
   proxy::Counters one;
   proxy::Counters two;
-  one.tunnels_open.add(3);
-  two.tunnels_open.add(4);
+  proxy::TunnelRegistry tunnels;
+  const auto here = tunnels.add_counters({"shop/web", "shop/web:80"});
+  const auto there = tunnels.add_counters({"shop/web", "shop/web:80"});
+  here->open.add(3);
+  there->open.add(4);
+  here->durations[2].add(2);
+  here->durations[9].add(1);
+  here->duration_ms.add(90'500);
+  there->close_codes[1][1].add(5);
   one.requests_by_code[404 - 100].add(2);
   two.requests_by_code[418 - 100].add();
   ControlCounters control;
@@ -23,9 +30,23 @@ TEST(Metrics, SumsTheWorkers) {
   control.connected = true;
   control.resources = {1, 2, 3, 4};
 
-  const auto text = metrics_text({&one, &two}, control);
+  const auto text = metrics_text({&one, &two}, tunnels, control);
 
-  EXPECT_THAT(text, HasSubstr("\nweir_proxy_tunnels_open 7\n"));
+  const std::string labels = "{ingress_namespace=\"shop\",ingress=\"web\",backend=\"shop/web:80\"";
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnels_active" + labels + "} 7\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnels_closed_total" + labels +
+                              ",initiator=\"proxy\",reason=\"idle_timeout\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_bytes_total" + labels +
+                              ",direction=\"client_to_backend\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_duration_seconds_bucket" + labels + ",le=\"10\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_duration_seconds_bucket" + labels + ",le=\"60\"} 2\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_duration_seconds_bucket" + labels + ",le=\"+Inf\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_duration_seconds_sum" + labels + "} 90.5\n"));
+  EXPECT_THAT(
+      text, HasSubstr("\nweir_tunnel_close_codes_total{initiator=\"backend\",code=\"1001\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_proxy_requests_total{code=\"404\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_proxy_requests_total{code=\"418\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_proxy_table_generation 12\n"));
@@ -36,7 +57,9 @@ TEST(Metrics, SumsTheWorkers) {
 
 TEST(Metrics, EverySeriesIsThereFromTheStart) {
   const proxy::Counters worker;
-  const auto text = metrics_text({&worker}, {});
+  proxy::TunnelRegistry tunnels;
+  const auto of_route = tunnels.add_counters({"shop/web", "shop/web:80"});
+  const auto text = metrics_text({&worker}, tunnels, {});
   for (const char* line :
        {"weir_proxy_connections_accepted_total{listener=\"https\"} 0",
         "weir_proxy_tls_handshakes_total{result=\"failed\"} 0",
@@ -46,8 +69,8 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
         "weir_proxy_local_answers_total{reason=\"misdirected_request\"} 0",
         "weir_proxy_requests_total{code=\"503\"} 0",
         "weir_proxy_local_answers_total{reason=\"no_route\"} 0",
-        "weir_proxy_tunnels_ended_total{reason=\"idle_timeout\"} 0",
-        "weir_proxy_tunnel_bytes_total{to=\"client\"} 0",
+        "weir_tunnel_close_codes_total{initiator=\"proxy\",code=\"1001\"} 0",
+        "weir_proxy_local_answers_total{reason=\"tunnel_limit\"} 0",
         "weir_proxy_control_refusals_total{reason=\"malformed\"} 0",
         "weir_proxy_dns_lookups_total{result=\"failed\"} 0", "weir_proxy_state_writes_total 0",
         "weir_proxy_build_info{version=\"0."}) {
@@ -57,7 +80,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
 }
 
 TEST(Metrics, CountersAndOnlyTheyEndInTotal) {
-  const auto text = metrics_text({}, {});
+  const auto text = metrics_text({}, proxy::TunnelRegistry(), {});
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with("# TYPE ")) continue;

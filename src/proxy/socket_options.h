@@ -1,0 +1,10 @@
+#pragma once
+
+namespace weir::proxy {
+
+/// TCP asks a peer that has been silent for 30 s every 10 s whether it is still there, and gives up
+/// after the third time (RFC 9293 §3.8.4): a dead peer is noticed within a minute. Accepted sockets
+/// have it of their listener.
+void keep_alive(int fd);
+
+}  // namespace weir::proxy

@@ -1,0 +1,60 @@
+#include <algorithm>
+
+#include "proxy/client_connection.h"
+#include "proxy/origin_rules.h"
+#include "proxy/tunnel_permit.h"
+
+namespace weir::proxy {
+
+namespace {
+
+/// The field `name`, as sent; `present` false if there is none. Two of them are none to go by.
+std::string_view origin_of(const RequestHead& request, bool& present) {
+  std::string_view value;
+  int count = 0;
+  for (const auto& field : request.fields) {
+    if (field.id != FieldName::Other || !equal_ignoring_case(field.name, "Origin")) continue;
+    value = field.value;
+    ++count;
+  }
+  present = count > 0;
+  return count == 1 ? value : std::string_view{};
+}
+
+}  // namespace
+
+Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& backend,
+                                                                 TunnelPermit& permit) {
+  using std::chrono::nanoseconds;
+  const auto& policy = *exchange_->route->tunnels;
+  const auto& request = exchange_->request;
+  if (!policy.websocket) co_return Admission{AnswerReason::WebSocketOff};
+  if (worker_.draining) co_return Admission{AnswerReason::Draining};
+  bool present = false;
+  const auto origin = origin_of(request, present);
+  if (!origin_is_allowed(policy.allowed_origins, present, origin, exchange_->host_name)) {
+    co_return Admission{AnswerReason::OriginDenied};
+  }
+  auto& group =
+      worker_.tunnels.group_of(exchange_->host->policy(), *exchange_->route, backend.name());
+  permit.enter(group, util::IpAddress::parse(exchange_->origin.client).value_or(util::IpAddress{}));
+  if (!permit.take_places(policy)) co_return Admission{AnswerReason::TunnelLimit};
+  if (policy.opens_per_second == 0) co_return Admission{};
+  const auto interval = nanoseconds(std::chrono::seconds(1)) / policy.opens_per_second;
+  const auto turn = group.route->opens.take(loop().now(), interval, policy.open_burst,
+                                            std::chrono::milliseconds(policy.open_wait_ms));
+  if (!turn) co_return Admission{AnswerReason::TunnelRate};
+  if (turn->count() == 0) co_return Admission{};
+  start_timer(std::chrono::ceil<std::chrono::milliseconds>(*turn));
+  for (;;) {
+    const auto wake = co_await wait();
+    if (wake == Wake::Timeout) co_return Admission{};
+    if (wake == Wake::Cancelled || client_has_left()) {
+      Admission gone;
+      gone.client_has_left = true;
+      co_return gone;
+    }
+  }
+}
+
+}  // namespace weir::proxy

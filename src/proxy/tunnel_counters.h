@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/counters.h"
+
+/// What is counted about tunnels (docs/tunnels.md).
+namespace weir::proxy {
+
+/// Why a tunnel ended, and who began its end. Closed list.
+enum class TunnelEnd : std::uint8_t {
+  ClientClosed,   // the client's Close frame or FIN came first
+  BackendClosed,  // the backend's
+  ClientReset,
+  BackendReset,
+  // From here on weir itself ends it.
+  IdleTimeout,
+  HalfClosed,  // one side's FIN, then nothing for too long
+  MaxDuration,
+  PingTimeout,
+  Stalled,  // a side that does not read
+  Drain,    // the process ends
+  RouteChanged,
+  EndpointTerminating,
+  EndpointGone,
+  Rebalance,
+  FrameTooLarge,
+  Admin,
+  Memory,  // it held most of too much
+  Count,
+};
+/// "client", "backend" or "proxy".
+const char* initiator_of(TunnelEnd end);
+/// "normal", "reset", "idle_timeout", …
+const char* reason_of(TunnelEnd end);
+
+/// The sides of a tunnel. A direction is named by the side that its bytes come from.
+enum class Side : std::uint8_t { Client, Backend };
+constexpr Side other(Side side) {
+  return side == Side::Client ? Side::Backend : Side::Client;
+}
+constexpr std::size_t index(Side side) {
+  return static_cast<std::size_t>(side);
+}
+/// "client" or "backend".
+const char* side_name(Side side);
+
+/// The numbers of one worker's tunnels of one route to one backend. Written by that worker, read by
+/// any thread.
+struct TunnelCounters {
+  struct Direction {
+    Cell bytes;  // as received, while the tunnel lives
+    Cell data_frames;
+    Cell messages;
+    Cell pings;
+    Cell pongs;
+    Cell closes;
+  };
+  /// Upper bounds of the duration histogram's buckets; one more holds what is longer.
+  static constexpr std::array<std::chrono::seconds, 9> kDurationBounds{
+      std::chrono::seconds(1),      std::chrono::seconds(10),     std::chrono::seconds(60),
+      std::chrono::seconds(300),    std::chrono::seconds(900),    std::chrono::seconds(3600),
+      std::chrono::seconds(14'400), std::chrono::seconds(43'200), std::chrono::seconds(86'400)};
+  /// Of close codes: 1000 to 1015 each, then 3000 to 3999, 4000 to 4999, and what is none.
+  static constexpr std::size_t kCloseCodes = 16 + 3;
+  static std::size_t index_of_code(std::uint16_t code);
+  /// "1000", "3xxx", "invalid".
+  static const char* code_name(std::size_t index);
+
+  Cell opened;
+  Cell open;  // gauge
+  std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> ended;
+  std::array<Direction, 2> from;  // by Side
+  /// First Close frames, by whose it was: a client's, a backend's, weir's.
+  std::array<std::array<Cell, kCloseCodes>, 3> close_codes;
+  std::array<Cell, kDurationBounds.size() + 1> durations;
+  Cell duration_ms;      // sum
+  Cell unwatched;        // tunnels whose frames could not be followed
+  Cell ended_clean;      // of ends by weir: both sides had a Close frame or their FIN in time
+  Cell ended_forced;     // the others
+  Cell close_unaligned;  // ends without a Close frame, because a frame did not end in time
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/delta.h"
+#include "proxy/timer_wheel.h"
+#include "proxy/tunnel_registry.h"
+#include "table/table.h"
+
+namespace weir::proxy {
+
+class Tunnel;
+struct TunnelGroup;
+struct WorkerState;
+
+/// One worker's tunnels by route. Follows the table: what changed is looked at, nothing else.
+/// For the worker's thread.
+class Tunnels : private TimerListener {
+ public:
+  Tunnels(WorkerState& worker, TunnelRegistry& registry);
+  ~Tunnels();
+
+  /// The group for a handshake; it stays while its `users` is not 0.
+  TunnelGroup& group_of(const table::Host& host, const table::Route& route,
+                        const std::string& backend);
+  /// For undecrypted TLS.
+  TunnelGroup& passthrough_group(const table::Host& host);
+  TunnelRegistry& registry() { return registry_; }
+
+  /// After the live table has. Tunnels whose route or endpoint is no more what it was go on, drain
+  /// or end, as their policy says.
+  void adopt(const Delta& delta);
+
+  /// Every tunnel ends politely within `window`, in an order that nobody knows.
+  void drain(std::chrono::milliseconds window);
+
+  /// Called for each tunnel; it may end it.
+  void for_each(const std::function<void(Tunnel&)>& use);
+
+ private:
+  TunnelGroup& group(const std::string& host, const table::PathMatch& match,
+                     const std::string& backend, const std::string& origin,
+                     const util::Rare<table::TunnelPolicy>& policy);
+  void follow_host(const std::string& name);
+  void follow_group(TunnelGroup& group, const table::Host* host);
+  void take_policy(TunnelGroup& group, const util::Rare<table::TunnelPolicy>& policy);
+  void follow_backend(const table::Backend& backend);
+  void route_changed(TunnelGroup& group);
+  /// Forgets the host's groups that nobody needs.
+  void sweep(const std::string& host);
+  void on_timer(Timer&) override;
+  void rebalance(TunnelGroup& group);
+
+  WorkerState& worker_;
+  TunnelRegistry& registry_;
+  Timer tick_;  // runs while some policy rebalances
+  std::unordered_map<std::string, std::vector<std::unique_ptr<TunnelGroup>>> by_host_;
+  std::unordered_map<std::string, std::vector<TunnelGroup*>> by_backend_;
+};
+
+}  // namespace weir::proxy
