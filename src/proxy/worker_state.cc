@@ -17,7 +17,6 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry)
     : options(with),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
-
       handshakes(loop, with.limits.handshakes, counters),
       tunnels(*this, registry),
       scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
