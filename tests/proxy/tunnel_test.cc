@@ -1,36 +1,28 @@
 #include <atomic>
 
 #include "proxy/proxy_fixture.h"
+#include "support/websocket_peer.h"
 
 namespace weir::proxy {
 namespace {
 
 using test::Backend;
+using test::kSwitchingProtocols;
 using test::receive_head;
 using test::receive_response;
 using test::Socket;
 
-/// The handshake of RFC 6455 §1.3, and its answer.
-constexpr const char* kHandshake =
-    "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-constexpr const char* kSwitching =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+const auto kHandshake = test::websocket_handshake("a");
 
-/// Answers the handshake, then sends back what comes.
 void echo(Socket& socket) {
-  receive_head(socket);
-  socket.send(kSwitching);
-  for (auto bytes = socket.receive(); !bytes.empty(); bytes = socket.receive()) socket.send(bytes);
+  test::websocket_echo(socket);
 }
 
 class TunnelTest : public ProxyTest {
  protected:
   Socket open_tunnel(bool tls = false) {
     auto client = tls ? connect_tls() : connect();
-    client.send(kHandshake);
-    EXPECT_EQ(receive_response(client).status, 101);
+    EXPECT_TRUE(test::open_websocket(client, "a"));
     return client;
   }
   std::uint64_t open_tunnels() const {
@@ -66,13 +58,13 @@ TEST_F(TunnelTest, BytesRightBehindTheHandshakeArriveAfterThe101) {
   std::promise<std::string> seen;
   Backend app([&](Socket& socket) {
     receive_head(socket);
-    socket.send(std::string(kSwitching) + "from backend");
+    socket.send(std::string(kSwitchingProtocols) + "from backend");
     seen.set_value(socket.receive_exactly(11));
   });
   start();
   serve({app.port()});
   auto client = connect();
-  client.send(std::string(kHandshake) + "from client");
+  client.send(kHandshake + "from client");
   EXPECT_EQ(receive_response(client).status, 101);
   EXPECT_EQ(client.receive_exactly(12), "from backend");
   EXPECT_EQ(seen.get_future().get(), "from client");
@@ -88,7 +80,7 @@ TEST_F(TunnelTest, NoClientByteReachesABackendThatRefuses) {
   start();
   serve({app.port()});
   auto client = connect();
-  client.send(std::string(kHandshake) + "smuggled bytes");
+  client.send(kHandshake + "smuggled bytes");
   const auto response = receive_response(client);
   EXPECT_EQ(response.status, 403);
   EXPECT_EQ(response.body, "no");
@@ -154,7 +146,7 @@ TEST_F(TunnelTest, HalfClosePassesAndTheEndIsCounted) {
   std::promise<std::string> rest;
   Backend app([&](Socket& socket) {
     receive_head(socket);
-    socket.send(kSwitching);
+    socket.send(kSwitchingProtocols);
     rest.set_value(socket.receive_all());
     socket.send("last words");
   });
@@ -173,7 +165,7 @@ TEST_F(TunnelTest, HalfClosePassesAndTheEndIsCounted) {
 TEST_F(TunnelTest, ABackendsEndReachesTheClient) {
   Backend app([](Socket& socket) {
     receive_head(socket);
-    socket.send(std::string(kSwitching) + "bye");
+    socket.send(std::string(kSwitchingProtocols) + "bye");
   });
   start();
   serve({app.port()});
@@ -189,7 +181,7 @@ TEST_F(TunnelTest, AResetReachesTheOtherSide) {
   std::atomic<int> connections = 0;
   Backend app([&](Socket& socket) {
     receive_head(socket);
-    socket.send(kSwitching);
+    socket.send(kSwitchingProtocols);
     if (connections++ == 0) {
       go.get_future().wait();
       socket.reset();
@@ -232,7 +224,7 @@ TEST_F(TunnelTest, ASlowReaderStopsTheSenderAndCostsLittle) {
   auto may_read = read_now.get_future().share();
   Backend app([&](Socket& socket) {
     receive_head(socket);
-    socket.send(kSwitching);
+    socket.send(kSwitchingProtocols);
     may_read.wait();
     for (auto bytes = socket.receive(); !bytes.empty(); bytes = socket.receive()) {
       taken += bytes.size();

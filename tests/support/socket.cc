@@ -28,6 +28,9 @@ void set_deadlines(int fd) {
   const timeval limit{120, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+void send_at_once(int fd) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -79,6 +82,7 @@ Socket::~Socket() {
 Socket Socket::connect(std::uint16_t port, const std::string& address) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   set_deadlines(fd);
+  send_at_once(fd);
   const auto name = ipv4(port, address);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
     ::close(fd);
@@ -184,12 +188,16 @@ void Socket::close() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-void Socket::reset() {
-  // What the kernel has not passed on yet (it gathers small writes) would be thrown away.
+void Socket::wait_sent() {
   eventually([this] {
     int unacknowledged = 0;
     return ::ioctl(fd_, SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;
   });
+}
+
+void Socket::reset() {
+  // What the kernel has not passed on yet (it gathers small writes) would be thrown away.
+  wait_sent();
   const linger hard{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   close();
@@ -294,6 +302,7 @@ void Backend::run() {
       return;
     }
     if (fd < 0) continue;
+    send_at_once(fd);
     ++accepted_;
     open_.push_back(fd);
     threads_.emplace_back([this, fd] {

@@ -46,6 +46,8 @@ class Socket {
   /// True if the peer's orderly end comes next.
   bool at_end() { return receive(1).empty() && !was_reset_; }
   bool was_reset() const { return was_reset_; }
+  /// Waits until the other side's kernel has all that was sent.
+  void wait_sent();
   void shutdown_write();
   void close();
   /// Close with RST, once the peer has all that was sent before.
