@@ -129,8 +129,7 @@ TEST_F(PassthroughTest, TheNameDecidesWhoDecrypts) {
   EXPECT_NE(ask("").find("Fake Certificate"), std::string::npos);
   EXPECT_EQ(get("/", "raw.example").body, "from weir's") << "plain HTTP is routed as ever";
   EXPECT_EQ(opened(), 2U);
-  EXPECT_TRUE(test::eventually(
-      [&] { return sum([](const Counters& c) -> const Cell& { return c.tunnels_open; }) == 0; }));
+  EXPECT_TRUE(test::eventually([&] { return open_tunnels() == 0; }));
 
   Delta gone;
   gone.removed_hosts = {"raw.example"};

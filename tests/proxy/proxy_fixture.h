@@ -63,6 +63,20 @@ class ProxyTest : public testing::Test {
     adopt(std::move(delta));
   }
 
+  /// As `serve`, with this policy for tunnels.
+  void serve_tunnels(const std::vector<std::uint16_t>& ports, const table::TunnelPolicy& policy) {
+    Delta delta;
+    delta.backends = {backend("app", ports)};
+    delta.hosts = {tunnel_host("", "app", policy)};
+    adopt(std::move(delta));
+  }
+  static std::shared_ptr<const table::Host> tunnel_host(std::string name, std::string backend,
+                                                        const table::TunnelPolicy& policy) {
+    auto made = std::make_shared<table::Host>(*host(std::move(name), std::move(backend)));
+    made->routes.front().tunnels = policy;
+    return made;
+  }
+
   test::Socket connect() const { return test::Socket::connect(http_port_); }
   test::Socket connect_tls(const std::string& name = "") const {
     return test::Socket::connect_tls(https_port_, name);

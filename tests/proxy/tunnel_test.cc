@@ -25,9 +25,6 @@ class TunnelTest : public ProxyTest {
     EXPECT_TRUE(test::open_websocket(client, "a"));
     return client;
   }
-  std::uint64_t open_tunnels() const {
-    return sum([](const Counters& c) -> const Cell& { return c.tunnels_open; });
-  }
 };
 
 TEST_F(TunnelTest, BytesPassBothWays) {
@@ -109,7 +106,7 @@ TEST_F(TunnelTest, AFalse101Is502) {
     auto client = connect();
     client.send(kHandshake);
     EXPECT_EQ(receive_response(client).status, 502) << answer;
-    EXPECT_EQ(sum([](const Counters& c) -> const Cell& { return c.tunnels_opened; }), 0U);
+    EXPECT_EQ(sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.opened; }), 0U);
   }
 }
 
@@ -207,10 +204,10 @@ TEST_F(TunnelTest, AResetReachesTheOtherSide) {
 
 TEST_F(TunnelTest, EndsWhenNeitherSideSpeaks) {
   Backend app(echo);
-  Options options;
-  options.timeouts.tunnel_idle = std::chrono::milliseconds(150);
-  start(options);
-  serve({app.port()});
+  start();
+  table::TunnelPolicy policy;
+  policy.idle_timeout_ms = 150;
+  serve_tunnels({app.port()}, policy);
   auto client = open_tunnel();
   client.send("x");
   EXPECT_EQ(client.receive_exactly(1), "x");
