@@ -86,7 +86,7 @@ TEST(Metrics, CountersAndOnlyTheyEndInTotal) {
     if (!line.starts_with("# TYPE ")) continue;
     const auto name = line.substr(7, line.find(' ', 7) - 7);
     EXPECT_EQ(name.ends_with("_total"), line.ends_with(" counter")) << line;
-    EXPECT_TRUE(name.starts_with("weir_proxy_")) << line;
+    EXPECT_TRUE(name.starts_with("weir_proxy_") || name.starts_with("weir_tunnel")) << line;
     EXPECT_THAT(text, HasSubstr("# HELP " + name + " "));
   }
 }
