@@ -5,6 +5,7 @@
 
 #include "util/version.h"
 #include "weirctl/completion.h"
+#include "weirctl/docs.h"
 #include "weirctl/run.h"
 
 namespace {
@@ -33,6 +34,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + (argc > 1 ? 2 : argc), argv + argc);
   if (command == "run") return weir::weirctl::run(args);
   if (command == "completion") return complete(args);
+  if (command == "docs") return weir::weirctl::docs(args);  // for whoever changes weir
   if (command == "version" || command == "--version") {
     fmt::print("weirctl {}\n", weir::util::kVersion);
     return 0;

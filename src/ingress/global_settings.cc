@@ -13,6 +13,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "ingress/annotation_values.h"
+#include "ingress/annotations.h"
 #include "util/ip_address.h"
 
 namespace weir::ingress {
@@ -27,23 +29,6 @@ constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.
 
 /// Takes a value into the settings. What is wrong with it, or nullptr.
 using Take = std::function<const char*(const std::string&, GlobalSettings&)>;
-
-std::optional<bool> parse_bool(std::string_view text) {
-  for (const auto* yes : {"1", "t", "T", "TRUE", "true", "True"}) {
-    if (text == yes) return true;
-  }
-  for (const auto* no : {"0", "f", "F", "FALSE", "false", "False"}) {
-    if (text == no) return false;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 /// As nginx writes times: "300", "10m", "1h 30m".
 std::optional<std::uint32_t> parse_seconds(std::string_view text) {
@@ -191,8 +176,9 @@ const std::map<std::string, Take, std::less<>>& takers() {
       {"hsts-max-age",
        [](const std::string& value, GlobalSettings& settings) -> const char* {
          const auto seconds = parse_number(value);
-         if (!seconds) return "is no number of seconds";
-         settings.hsts->max_age_s = *seconds;
+         if (!seconds || *seconds > std::numeric_limits<std::uint32_t>::max())
+           return "is no number of seconds";
+         settings.hsts->max_age_s = static_cast<std::uint32_t>(*seconds);
          return nullptr;
        }},
       {"hsts-include-subdomains",
@@ -239,6 +225,15 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       hsts = on.value_or(true);
       continue;
     }
+    if (const auto* annotation = find_twin(key)) {
+      const auto text = trimmed(value);
+      if (text.empty()) continue;
+      if (const auto complaint = take_value(*annotation, text, settings.policies)) {
+        problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
+                            fmt::format("{}; {}", complaint->why, complaint->instead)});
+      }
+      continue;
+    }
     const auto taker = takers().find(key);
     if (taker == takers().end()) {
       ignored += (ignored.empty() ? "" : ", ") + key;
@@ -246,6 +241,7 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
     }
     if (const char* why = taker->second(value, settings)) wrong(key, value, why);
   }
+  settings.policies.settle();
   if (!hsts) settings.hsts.reset();
   if (!ignored.empty()) {
     problems.push_back({"ConfigMapKeyIgnored", ref, "data",

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ingress/options.h"
+#include "ingress/policies.h"
 #include "kube/objects.h"
 #include "kube/problem.h"
 #include "table/table.h"
@@ -18,6 +19,7 @@ struct GlobalSettings {
   std::optional<table::Hsts> hsts = table::Hsts{};
   bool underscores_in_headers = false;
   table::Forwarded forwarded;
+  Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.
   std::vector<kube::Problem> problems;

@@ -19,20 +19,37 @@ std::string origin_of(const kube::Ingress& ingress) {
   return to_string(name_of(ingress.meta));
 }
 
+/// The policies of one Ingress, or of none, as its routes have them: what they share is made once.
+class RoutePolicies {
+ public:
+  explicit RoutePolicies(const Policies& policies) : tunnels_(policies.tunnels) {}
+
+  void apply_to(table::Route& route) const { route.tunnels = tunnels_; }
+
+ private:
+  util::Rare<table::TunnelPolicy> tunnels_;
+};
+
 /// Collects the routes of one host; the first comer keeps a path.
 class RouteCollector {
  public:
   explicit RouteCollector(BuiltHost& built) : built_(built) {}
 
-  void add_rule(const kube::Ingress& ingress, std::size_t rule) {
-    const auto& paths = ingress.rules[rule].paths;
-    for (std::size_t i = 0; i < paths.size(); ++i) add_path(ingress, rule, i, paths[i]);
+  void add_share(const HostShare& share) {
+    const RoutePolicies policies(*share.policies);
+    for (const std::size_t rule : share.rules) {
+      const auto& paths = share.ingress->rules[rule].paths;
+      for (std::size_t i = 0; i < paths.size(); ++i) {
+        add_path(*share.ingress, rule, i, paths[i], policies);
+      }
+    }
   }
 
   bool has_root() const { return owners_.contains({"/", MatchKind::Prefix}); }
 
-  void add_root(std::string origin, const std::optional<BackendKey>& backend) {
-    add_route({MatchKind::Prefix, "/"}, std::move(origin), backend);
+  void add_root(std::string origin, const std::optional<BackendKey>& backend,
+                const Policies& policies) {
+    add_route({MatchKind::Prefix, "/"}, std::move(origin), backend, RoutePolicies(policies));
   }
 
   void finish() {
@@ -45,7 +62,7 @@ class RouteCollector {
 
  private:
   void add_path(const kube::Ingress& ingress, std::size_t rule, std::size_t index,
-                const kube::IngressPath& path) {
+                const kube::IngressPath& path, const RoutePolicies& policies) {
     const auto backend = backend_key(ingress.meta.ns, path.backend);
     const std::string text = path.path.empty() ? "/" : path.path;
     if (!backend || !is_valid_path(text)) return;  // reported by check_ingress
@@ -54,7 +71,7 @@ class RouteCollector {
         path.path_type == kube::PathType::Exact ? MatchKind::Exact : MatchKind::Prefix;
     const auto [owner, is_new] = owners_.try_emplace({text, kind}, &ingress);
     if (is_new) {
-      add_route({kind, text}, origin_of(ingress), backend);
+      add_route({kind, text}, origin_of(ingress), backend, policies);
       return;
     }
     built_.problems.push_back(
@@ -68,7 +85,7 @@ class RouteCollector {
   }
 
   void add_route(table::PathMatch match, std::string origin,
-                 const std::optional<BackendKey>& backend) {
+                 const std::optional<BackendKey>& backend, const RoutePolicies& policies) {
     table::Route route;
     route.match = std::move(match);
     route.origin = std::move(origin);
@@ -76,6 +93,7 @@ class RouteCollector {
       route.backends.push_back({to_string(*backend), 1});
       backends_.insert(*backend);
     }
+    policies.apply_to(route);
     built_.host.routes.push_back(std::move(route));
   }
 
@@ -85,11 +103,13 @@ class RouteCollector {
 };
 
 /// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the
-/// host, which for host "" is the oldest one that is nothing but a default backend.
+/// host, which for host "" is the oldest one that is nothing but a default backend. Its annotations
+/// count there, too.
 void add_default_route(const HostInput& input, RouteCollector& routes, BuiltHost& built) {
   if (routes.has_root()) return;
   std::string origin;
   std::optional<BackendKey> backend;
+  const Policies* policies = &input.defaults;
   if (!input.shares.empty()) {
     const auto without_rules =
         std::find_if(input.shares.begin(), input.shares.end(),
@@ -97,10 +117,11 @@ void add_default_route(const HostInput& input, RouteCollector& routes, BuiltHost
     const auto& from = without_rules != input.shares.end() ? *without_rules : *input.shares.begin();
     const kube::Ingress& ingress = *from.second.ingress;
     origin = origin_of(ingress);
+    policies = from.second.policies.get();
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
   built.wants_default_backend = !backend;
-  routes.add_root(std::move(origin), backend ? backend : input.default_backend);
+  routes.add_root(std::move(origin), backend ? backend : input.default_backend, *policies);
 }
 
 /// The entry of spec.tls that is for this host: the one that lists it, else the first one whose
@@ -159,18 +180,21 @@ bool Age::operator<(const Age& other) const {
   return order != 0 ? order > 0 : name > other.name;
 }
 
-std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress) {
+std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
+                                           const std::shared_ptr<const Policies>& policies) {
   std::map<std::string, HostShare> shares;
   for (std::size_t i = 0; i < ingress.rules.size(); ++i) {
     std::string host = lower_case(ingress.rules[i].host);
     if (!host.empty() && !is_valid_host(host)) continue;
     auto& share = shares[std::move(host)];
     share.ingress = &ingress;
+    share.policies = policies;
     share.rules.push_back(i);
   }
   if (ingress.rules.empty() && ingress.default_backend &&
       backend_key(ingress.meta.ns, *ingress.default_backend)) {
     shares[""].ingress = &ingress;
+    shares[""].policies = policies;
   }
   return shares;
 }
@@ -179,9 +203,7 @@ BuiltHost build_host(const HostInput& input) {
   BuiltHost built;
   built.host.name = input.name;
   RouteCollector routes(built);
-  for (const auto& [age, share] : input.shares) {
-    for (const std::size_t rule : share.rules) routes.add_rule(*share.ingress, rule);
-  }
+  for (const auto& [age, share] : input.shares) routes.add_share(share);
   add_default_route(input, routes, built);
   routes.finish();
 

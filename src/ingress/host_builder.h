@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ingress/names.h"
 #include "ingress/object_store.h"
+#include "ingress/policies.h"
 #include "kube/objects.h"
 #include "kube/problem.h"
 #include "table/table.h"
@@ -29,13 +31,15 @@ struct HostShare {
   const kube::Ingress* ingress = nullptr;
   /// Indices in spec.rules. Empty: it has no rules, and gives its default backend to host "".
   std::vector<std::size_t> rules;
+  std::shared_ptr<const Policies> policies;
 };
 
 using HostShares = std::map<Age, HostShare>;  ///< oldest first
 
 /// The hosts that an Ingress has a share in, in lower case. Names that are no host are left out
 /// (ingress_check.h reports them).
-std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress);
+std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
+                                           const std::shared_ptr<const Policies>& policies);
 
 /// What is known of TLS for a host.
 struct HostTls {
@@ -52,6 +56,8 @@ struct HostInput {
   HostTls wildcard_tls;
   /// Serves "/" where no Ingress does.
   std::optional<BackendKey> default_backend;
+  /// Of routes that come from no Ingress.
+  const Policies& defaults;
   /// Of a Secret; nullptr: there is none. Asked only for Secrets that this host depends on.
   std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
 };

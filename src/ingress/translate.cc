@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "ingress/annotation_reader.h"
 #include "ingress/backend_builder.h"
 #include "ingress/class_filter.h"
 #include "ingress/global_settings.h"
@@ -28,6 +29,7 @@ class Run {
     if (options_.config_map) {
       global = read_global_settings(store_.find_config_map(*options_.config_map));
     }
+    defaults_ = std::make_shared<const Policies>(global.policies);
     add_problems(check_options(options_, store_, global));
     add_settings(global);
     const auto default_backend = usable_default_backend();
@@ -95,7 +97,9 @@ class Run {
         continue;
       }
       add_problems(check_ingress(ingress, store_));
-      for (auto& [host, share] : shares_of(ingress)) {
+      const auto read = read_annotations(ingress, defaults_);
+      add_problems(read.problems);
+      for (auto& [host, share] : shares_of(ingress, read.policies)) {
         shares[host].emplace(Age(ingress.meta), std::move(share));
       }
     }
@@ -111,7 +115,7 @@ class Run {
       if (wildcard != tls.end()) wildcard_tls = wildcard->second;
     }
     auto built = build_host(
-        {name, shares, wildcard_tls, default_backend,
+        {name, shares, wildcard_tls, default_backend, *defaults_,
          [this](const NamespacedName& secret) { return store_.find_certificate(secret); }});
     if (built.certificate) add_certificate(*built.certificate);
     for (const auto& key : built.backends) {
@@ -126,6 +130,7 @@ class Run {
 
   const Options& options_;
   ObjectStore store_;
+  std::shared_ptr<const Policies> defaults_;
   Translation translation_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ingress/annotation_reader.h"
 #include "ingress/ingress_check.h"
 
 namespace weir::ingress {
@@ -93,6 +94,9 @@ void Translator::put(kube::Object object) {
 
 void Translator::touch_config_map() {
   global_ = read_global_settings(store_.find_config_map(*options_.config_map));
+  if (*defaults_ == global_.policies) return;
+  defaults_ = std::make_shared<const Policies>(global_.policies);
+  defaults_changed_ = true;
 }
 
 void Translator::put_ingress(kube::Object object, const NamespacedName& name) {
@@ -179,12 +183,15 @@ void Translator::touch_secret(const NamespacedName& name) {
 
 void Translator::serve(const NamespacedName& name) {
   const auto& ingress = *store_.find_ingress(name);
-  served_.insert(name);
+  auto annotations = read_annotations(ingress, defaults_);
+  problems_.tell({ProblemBook::Kind::Annotations, to_string(name)},
+                 std::move(annotations.problems));
+  served_.insert_or_assign(name, annotations.policies);
   const auto references = references_of(ingress);
   for (const auto& service : references.services) ingresses_by_service_[service].insert(name);
   for (const auto& secret : references.secrets) ingresses_by_secret_[secret].insert(name);
   const Age age(ingress.meta);
-  for (auto& [host, share] : shares_of(ingress)) {
+  for (auto& [host, share] : shares_of(ingress, annotations.policies)) {
     hosts_[host].shares.insert_or_assign(age, std::move(share));
     if (!is_wildcard(host)) hosts_by_wildcard_[wildcard_of(host)].insert(host);
     dirty_hosts_.insert(host);
@@ -194,12 +201,13 @@ void Translator::serve(const NamespacedName& name) {
 
 void Translator::stop_serving(const NamespacedName& name) {
   if (served_.erase(name) == 0) return;
+  problems_.tell({ProblemBook::Kind::Annotations, to_string(name)}, {});
   const auto& ingress = *store_.find_ingress(name);
   const auto references = references_of(ingress);
   for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
   for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
   const Age age(ingress.meta);
-  for (const auto& [host, share] : shares_of(ingress)) {
+  for (const auto& [host, share] : shares_of(ingress, nullptr)) {
     hosts_.at(host).shares.erase(age);
     dirty_hosts_.insert(host);
   }
@@ -209,6 +217,7 @@ void Translator::stop_serving(const NamespacedName& name) {
 Changes Translator::update() {
   Changes changes;
   update_classes();
+  update_policies();
   update_default_backend();
   update_hosts(changes);
   update_settings(changes);
@@ -234,6 +243,23 @@ void Translator::update_classes() {
       dirty_checks_.insert(name);
     }
   }
+}
+
+/// The ConfigMap has other defaults: only what has another policy by that is made anew.
+void Translator::update_policies() {
+  if (!std::exchange(defaults_changed_, false)) return;
+  for (auto& [name, policies] : served_) {
+    const auto& ingress = *store_.find_ingress(name);
+    auto read = read_annotations(ingress, defaults_);
+    if (*read.policies == *policies) continue;
+    policies = std::move(read.policies);
+    const Age age(ingress.meta);
+    for (auto& [host, share] : shares_of(ingress, policies)) {
+      hosts_.at(host).shares.insert_or_assign(age, std::move(share));
+      dirty_hosts_.insert(host);
+    }
+  }
+  dirty_hosts_.insert("");  // which may have a route of no Ingress
 }
 
 void Translator::update_default_backend() {
@@ -266,7 +292,7 @@ void Translator::update_host(const std::string& name, Changes& changes) {
   }
   HostNode& node = hosts_[name];
   std::vector<NamespacedName> secrets;
-  auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_,
+  auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_, *defaults_,
                            [&](const NamespacedName& secret) {
                              secrets.push_back(secret);
                              return store_.find_certificate(secret);

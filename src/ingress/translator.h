@@ -3,11 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "ingress/backend_builder.h"
@@ -86,6 +86,7 @@ class Translator {
   void take_decoding_problems(const kube::SourceEvents& events);
 
   void update_classes();
+  void update_policies();
   void update_default_backend();
   void update_hosts(Changes& changes);
   void update_host(const std::string& name, Changes& changes);
@@ -114,13 +115,14 @@ class Translator {
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
   GlobalSettings global_;
+  std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
   std::optional<table::Settings> settings_;
   std::optional<table::TicketSeed> ticket_seed_;
   std::optional<NamespacedName> default_certificate_;  // while it is usable
   std::optional<BackendKey> default_backend_;          // while it is usable
 
   // The index: what an object touches.
-  std::unordered_set<NamespacedName, NamespacedNameHash> served_;
+  ByName<std::shared_ptr<const Policies>> served_;
   ByName<NameSet> ingresses_by_service_;
   ByName<NameSet> ingresses_by_secret_;
   ByName<std::set<std::string>> hosts_by_secret_;
@@ -129,6 +131,7 @@ class Translator {
 
   // What has to be made anew.
   bool classes_changed_ = false;
+  bool defaults_changed_ = false;
   bool default_backend_changed_ = true;
   std::set<std::string> dirty_hosts_;
   std::set<BackendKey> dirty_backends_;

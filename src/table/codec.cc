@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "table/cbor.h"
+#include "table/text_rules.h"
 #include "util/ip_address.h"
 
 namespace weir::table {
@@ -25,22 +26,13 @@ constexpr std::size_t kMaxRoutes = 20'000;
 constexpr std::size_t kMaxCertificatesOfHost = 64;
 constexpr std::size_t kMaxBackendsOfRoute = 64;
 constexpr std::uint32_t kMaxWeight = 1'000'000;
-constexpr std::size_t kMaxTextParts = 32;
-constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
-constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;
 constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
-constexpr std::size_t kMaxProtocols = 32;
-constexpr std::size_t kMaxOrigins = 256;
-constexpr std::size_t kMaxCloseReason = 123;  // RFC 6455 §5.5
-constexpr std::uint32_t kMaxTries = 16;
 constexpr std::size_t kMaxStatuses = 64;
-constexpr std::uint32_t kMaxVerifyDepth = 32;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMaxOcsp = 64 * 1024;
 constexpr std::size_t kMaxTrustedNetworks = 4096;
 constexpr std::size_t kMaxFieldName = 256;
-constexpr std::size_t kMaxCiphers = 4 * 1024;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
@@ -377,26 +369,6 @@ void read_required_name(Reader& map, const char* key, std::string& out) {
   if (out.empty()) map.fail(key, "is empty");
 }
 
-bool is_label(std::string_view label) {
-  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') {
-    return false;
-  }
-  return std::ranges::all_of(label, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
-
-/// Lower-case labels between dots (RFC 1123 §2.1, and "_", which DNS has in use).
-bool is_host_name(std::string_view name) {
-  if (name.empty() || name.size() > 253) return false;
-  for (;;) {
-    const auto dot = name.find('.');
-    if (!is_label(name.substr(0, dot))) return false;
-    if (dot == std::string_view::npos) return true;
-    name.remove_prefix(dot + 1);
-  }
-}
-
 bool is_ip_address(const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
   return inet_pton(AF_INET, text.c_str(), address.data()) == 1 ||
@@ -574,15 +546,6 @@ Hsts read_hsts(Reader map) {
   return hsts;
 }
 
-/// RFC 9110 §5.6.2.
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-           kOthers.find(c) != std::string_view::npos;
-  });
-}
-
 Forwarded read_forwarded(Reader map) {
   Forwarded forwarded;
   map.flag("trust_forwarded", forwarded.trust_forwarded);
@@ -599,29 +562,6 @@ Forwarded read_forwarded(Reader map) {
   return forwarded;
 }
 
-bool is_close_code(std::uint32_t code) {
-  // RFC 6455 §7.4, and what IANA has registered since: what an endpoint may send.
-  return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
-         (code >= 3000 && code <= 4999);
-}
-
-/// "same-host", "none", or scheme://host[:port], the host perhaps with a leading "*.".
-bool is_origin_rule(std::string_view rule) {
-  if (rule == "same-host" || rule == "none") return true;
-  const auto end = rule.find("://");
-  if (end == std::string_view::npos || !is_token(rule.substr(0, end))) return false;
-  auto host = rule.substr(end + 3);
-  if (const auto colon = host.rfind(':'); colon != std::string_view::npos) {
-    const auto port = host.substr(colon + 1);
-    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos) {
-      return false;
-    }
-    host = host.substr(0, colon);
-  }
-  if (host.starts_with("*.")) host.remove_prefix(2);
-  return is_host_name(host);
-}
-
 void read_texts(Reader& map, const char* key, std::size_t most, bool (*fits)(std::string_view),
                 std::vector<std::string>& out) {
   map.list(key, most, [&](const Json& item, const std::string& path) {
@@ -636,15 +576,8 @@ void read_texts(Reader& map, const char* key, std::size_t most, bool (*fits)(std
 TunnelPolicy read_tunnel_policy(Reader map) {
   TunnelPolicy tunnels;
   map.flag("websocket", tunnels.websocket);
-  read_texts(
-      map, "other_protocols", kMaxProtocols,
-      [](std::string_view text) {
-        // With a version: "spdy/3.1" (RFC 9110 §7.8).
-        const auto slash = text.find('/');
-        return is_token(text.substr(0, slash)) &&
-               (slash == text.npos || is_token(text.substr(slash + 1)));
-      },
-      tunnels.other_protocols);
+  read_texts(map, "other_protocols", kMaxUpgradeProtocols, is_upgrade_protocol,
+             tunnels.other_protocols);
   read_texts(map, "allowed_origins", kMaxOrigins, is_origin_rule, tunnels.allowed_origins);
   map.choice("refusal", tunnels.refusal, kRefusals);
   for (const auto& [key, field, least, most] : kTunnelNumbers) {

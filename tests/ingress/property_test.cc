@@ -22,7 +22,9 @@ class World {
   }
 
   kube::Object object() {
-    switch (upto(9)) {
+    switch (upto(10)) {
+      case 10:
+        return config_map();
       case 0:
         return ingress_class();
       case 1:
@@ -53,6 +55,10 @@ class World {
       ingress.ingress_class_name = one_of<std::string>({"c1", "c2"});
     } else if (upto(3) != 0) {
       ingress.meta.annotations["kubernetes.io/ingress.class"] = upto(4) == 0 ? "other" : "nginx";
+    }
+    for (int i = upto(2); i > 0; --i) {
+      const auto& [name, values] = one_of(annotations_);
+      ingress.meta.annotations[name] = one_of(values);
     }
     if (upto(2) == 0) ingress.default_backend = backend();
     for (int i = upto(3); i > 0; --i) {
@@ -116,9 +122,24 @@ class World {
     return secret;
   }
 
+  kube::ConfigMap config_map() {
+    kube::ConfigMap config_map;
+    config_map.meta = test::meta("settings");
+    for (int i = upto(2); i > 0; --i) {
+      const auto& [name, values] = one_of(annotations_);
+      config_map.data[name.substr(name.find('/') + 1)] = one_of(values);
+    }
+    return config_map;
+  }
+
   std::mt19937_64 random_;
   const std::vector<std::string> hosts_ = {"",          "a.x.example", "b.x.example", "*.x.example",
                                            "y.example", "A.X.example", "not a host"};
+  const std::vector<std::pair<std::string, std::vector<std::string>>> annotations_ = {
+      {"weir.dev/tunnel-limit", {"1", "2", "bad", ""}},
+      {"weir.dev/tunnel-idle-timeout", {"1m", "2m"}},
+      {"weir.dev/unknown", {"1"}},
+  };
   const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
 };
 
@@ -174,6 +195,7 @@ TEST_P(TranslatorProperty, AnySequenceOfChangesEndsInTheTableOfItsObjects) {
   Options options;
   options.serve_classless = world.upto(1) == 0;
   if (world.upto(1) == 0) options.default_backend = NamespacedName{"default", "fallback"};
+  if (world.upto(1) == 0) options.config_map = NamespacedName{"default", "settings"};
   if (world.upto(1) == 0) options.default_certificate = NamespacedName{"team", "s1"};
   Follower follower(options);
 

@@ -1,10 +1,37 @@
 #include "ingress/table_dump.h"
 
+#include <initializer_list>
+
 #include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "table/codec.h"
 
 namespace weir::test {
 
 namespace {
+
+using Json = nlohmann::json;
+
+/// As it travels: fields at their default are not there. A proxy would take it.
+Json as_sent(const table::Resource& resource) {
+  const auto encoded = table::encode(resource);
+  const auto decoded = table::decode(encoded.key.kind, *encoded.bytes);
+  EXPECT_TRUE(decoded) << table::to_string(encoded.key) << ": " << decoded.error().detail;
+  return Json::from_cbor(*encoded.bytes);
+}
+
+/// All fields but those that have their own way of being shown, a line each.
+std::string others(const Json& map, std::initializer_list<std::string_view> shown,
+                   std::string_view indent) {
+  std::string lines;
+  for (const auto& [key, value] : map.items()) {
+    if (std::find(shown.begin(), shown.end(), key) != shown.end()) continue;
+    lines += fmt::format("{}{} {}\n", indent, key, value.dump());
+  }
+  return lines;
+}
 
 struct Dumper {
   std::string& out;
@@ -58,19 +85,25 @@ struct Dumper {
                          kStates[static_cast<std::size_t>(endpoint.state)],
                          endpoint.zone.empty() ? "" : " zone=" + endpoint.zone);
     }
+    out += others(as_sent(backend), {"name", "dns", "endpoints"}, "  ");
   }
 
   void operator()(const table::Host& host) const {
     out += fmt::format("host \"{}\"", host.name);
     for (const auto& certificate : host.certificates) out += " certificate=" + certificate;
     out += '\n';
-    for (const auto& route : host.routes) {
+    const auto sent = as_sent(host);
+    out += others(sent, {"name", "certificates", "routes"}, "  ");
+    for (std::size_t i = 0; i < host.routes.size(); ++i) {
+      const auto& route = host.routes[i];
       out += fmt::format("  {} {}{} ->",
                          route.match.kind == table::PathMatch::Kind::Exact ? "exact" : "prefix",
                          route.match.path, route.https_only ? " https-only" : "");
       if (route.backends.empty()) out += " 404";
       for (const auto& backend : route.backends) out += ' ' + backend.backend;
       out += route.origin.empty() ? "\n" : " (" + route.origin + ")\n";
+      out += others(sent.at("routes").at(i), {"match", "path", "origin", "https_only", "backends"},
+                    "    ");
     }
   }
 

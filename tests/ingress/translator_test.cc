@@ -257,5 +257,53 @@ TEST(Translator, TheConfigMapAndTheTicketSecretCountFromTheirChangeOn) {
   EXPECT_THAT(remove(kube::Kind::Secret, "tickets"), ElementsAre("no ticket seed"));
 }
 
+TEST_F(TranslatorTest, AnnotationsOfOneIngressTouchItsHostsOnly) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  put(object, ingress("b", {rule("b.example", "/", to("shop"))}), test::service("shop"));
+
+  object.meta.annotations["weir.dev/tunnel-limit"] = "5";
+  EXPECT_THAT(put(object), ElementsAre("host a.example"));
+  object.meta.annotations["weir.dev/tunnel-limit"] = "0";
+  EXPECT_THAT(put(object), ElementsAre("host a.example"));
+  object.meta.annotations["weir.dev/tunnel-limit"] = "none";
+  EXPECT_THAT(put(object), IsEmpty()) << "it is as by default";
+  EXPECT_EQ(last_.appeared.at(0).code, "InvalidAnnotation");
+  object.meta.annotations["weir.dev/tunnel-limit"] = "5";
+  put(object);
+  EXPECT_EQ(last_.disappeared.at(0).code, "InvalidAnnotation");
+  object.meta.annotations["weir.dev/no"] = "5";
+  put(object);
+  EXPECT_EQ(last_.appeared.at(0).code, "UnknownAnnotation");
+  remove(kube::Kind::Ingress, "a");
+  EXPECT_EQ(last_.disappeared.at(0).code, "UnknownAnnotation");
+}
+
+TEST(Translator, DefaultsOfTheConfigMapTouchOnlyWhatHasNoWordOfItsOwn) {
+  Options options;
+  options.config_map = NamespacedName{"default", "settings"};
+  Translator translator(options);
+  const auto put = [&](kube::Object object) {
+    kube::SourceEvents events;
+    events.upserts.push_back(std::move(object));
+    return keys(translator.apply(std::move(events)));
+  };
+  auto own = ingress("a", {rule("a.example", "/", to("shop"))});
+  own.meta.annotations["weir.dev/tunnel-limit"] = "5";
+  put(own);
+  put(ingress("b", {rule("b.example", "/", to("shop"))}));
+
+  kube::ConfigMap settings;
+  settings.meta = test::meta("settings");
+  settings.data = {{"tunnel-limit", "7"}};
+  EXPECT_THAT(put(settings), ElementsAre("host b.example"));
+  settings.data["hsts"] = "false";
+  EXPECT_THAT(put(settings), ElementsAre("settings"));
+  settings.data["tunnel-limit"] = "many";
+  EXPECT_THAT(put(settings), ElementsAre("host b.example"));
+  kube::SourceEvents events;
+  events.removes.push_back({kube::Kind::ConfigMap, "default", "settings"});
+  EXPECT_THAT(keys(translator.apply(std::move(events))), ElementsAre("settings"));
+}
+
 }  // namespace
 }  // namespace weir::ingress

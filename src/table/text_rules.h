@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// What may stand in some texts and numbers of the table. The codec refuses everything else; who
+/// makes a table asks here first, and so can say it in words of its own.
+namespace weir::table {
+
+inline constexpr std::size_t kMaxUpgradeProtocols = 32;
+inline constexpr std::size_t kMaxOrigins = 256;
+inline constexpr std::size_t kMaxRuleText = 1024;    ///< bytes of one origin, protocol or name
+inline constexpr std::size_t kMaxCloseReason = 123;  ///< bytes; RFC 6455 §5.5
+inline constexpr std::uint32_t kMaxTries = 16;
+inline constexpr std::uint32_t kMaxVerifyDepth = 32;
+inline constexpr std::size_t kMaxTextParts = 32;
+inline constexpr std::size_t kMaxCiphers = 4 * 1024;  ///< bytes
+/// Of times, but for those that a tunnel may need longer.
+inline constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
+inline constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;
+
+/// Lower-case labels between dots (RFC 1123 §2.1, and "_", which DNS has in use).
+bool is_host_name(std::string_view name);
+
+/// RFC 9110 §5.6.2.
+bool is_token(std::string_view text);
+
+/// What stands in `Upgrade`, perhaps with a version: "spdy/3.1" (RFC 9110 §7.8).
+bool is_upgrade_protocol(std::string_view text);
+
+/// "same-host", "none", or scheme://host[:port], the host perhaps with a leading "*.".
+bool is_origin_rule(std::string_view rule);
+
+/// What an endpoint may send (RFC 6455 §7.4, and what IANA has registered since).
+bool is_close_code(std::uint64_t code);
+
+/// UTF-8 of at most kMaxCloseReason bytes.
+bool is_close_reason(std::string_view reason);
+
+}  // namespace weir::table
