@@ -73,6 +73,11 @@ tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minu
 	@tools/install-packages audit
 	@tools/tls-audit
 
+.PHONY: autobahn
+autobahn: build ## the Autobahn testsuite's WebSocket cases, directly and through weir (4 minutes)
+	@tools/install-packages autobahn
+	@tools/autobahn
+
 .PHONY: bench-propagation
 bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/
 	@tools/install-packages build test
