@@ -11,7 +11,7 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000
 
 PROGRAMS := weir-controller weir-proxy weirctl
 EXAMPLES := weir_chat_server weir_echo_server
-BENCH := $(PROGRAMS) weir_bench_backend weir_bench_load weir_bench_table
+BENCH := $(PROGRAMS) weir_bench_backend weir_bench_load weir_bench_table weir_bench_tunnels
 FUZZERS := $(patsubst tests/fuzz/%.cc,bin/weir_%,$(wildcard tests/fuzz/*_fuzz.cc))
 KUBE = KUBEBUILDER_ASSETS=$$(tools/kube-assets)
 CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=error --preset
@@ -67,6 +67,12 @@ bench: release-tree ## figures beside nginx, HAProxy and Envoy, on two CPUs: ben
 	@tools/install-packages build bench
 	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
 	@bench/run $(BENCH_FLAGS)
+
+.PHONY: bench-tunnels
+bench-tunnels: release-tree ## messages, upgrades and memory of tunnels, beside the same: bench/results/
+	@tools/install-packages build bench
+	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
+	@bench/run --suite tunnels $(BENCH_FLAGS)
 
 .PHONY: tls-audit
 tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minutes)

@@ -94,6 +94,15 @@ def open_files(pids):
     return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
 
 
+def wait_until_closed(proxy, files):
+    """Until no more descriptors are open than `files`, and a few for what a proxy keeps."""
+    deadline = time.monotonic() + 20
+    while open_files(proxy.pids) > files + 8:
+        if time.monotonic() > deadline:
+            raise BenchError("connections stay open that their clients have closed")
+        time.sleep(0.05)
+
+
 class Folder:
     """A temporary folder with the certificate that all proxies show."""
 
@@ -122,10 +131,10 @@ class Folder:
 class Backend:
     """bench/backend.cc on the CPU of the load."""
 
-    def __init__(self, folder):
-        self.port = free_port()
+    def __init__(self, folder, address="127.0.0.1", port=None):
+        self.port = port or free_port()
         self.log = folder.path / "backend.log"
-        self.process = start([BIN / "weir_bench_backend", self.port], cpus()[1], self.log)
+        self.process = start([BIN / "weir_bench_backend", self.port, address], cpus()[1], self.log)
 
     def stop(self):
         stop(self.process)
@@ -220,10 +229,9 @@ def envoy():
     return fetch.stdout.strip()
 
 
-def load(port, *arguments, pids=(), tls=False):
-    """Runs weir_bench_load; what it measured. A wrong response raises BenchError."""
-    argv = [BIN / "weir_bench_load", "--port", port, *arguments]
-    argv += ["--tls", "--host", TLS_HOST] if tls else ["--host", PLAIN_HOST]
+def load(port, *arguments, pids=(), tls=False, tool="weir_bench_load"):
+    """Runs a load tool; what it measured. A wrong response raises BenchError."""
+    argv = [BIN / tool, "--port", port, *arguments, *side(tls)]
     for pid in pids:
         argv += ["--pid", pid]
     run = subprocess.run(pinned(argv, cpus()[1]), capture_output=True, text=True)
@@ -234,6 +242,40 @@ def load(port, *arguments, pids=(), tls=False):
     if "error" in result:
         raise BenchError(result["error"])
     return result
+
+
+def side(tls):
+    """A load tool's arguments for one of the two hosts."""
+    return ("--tls", "--host", TLS_HOST) if tls else ("--host", PLAIN_HOST)
+
+
+class HeldTunnels:
+    """Tunnels that stay open until `close`, from one process; in turns to each of the ports."""
+
+    def __init__(self, ports, count, tls=False):
+        argv = [BIN / "weir_bench_tunnels", "--hold", "--tunnels", count, *side(tls)]
+        for port in ports:
+            argv += ["--port", port]
+        self.process = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def answer(self):
+        """To opening, and then to each command."""
+        answer = json.loads(self.process.stdout.readline() or '{"error": "the load tool ended"}')
+        if "error" in answer:
+            raise BenchError(answer["error"])
+        return answer
+
+    def tell(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, command):
+        self.tell(command)
+        return self.answer()
+
+    def end(self):
+        stop(self.process)
 
 
 class HeldConnections:

@@ -4,11 +4,12 @@ import json
 import re
 from html import escape
 
-from report import RESULTS, ROOT, number
+from report import RESULTS, ROOT, bar_of, number
 
 PAGE = ROOT / "docs/performance.md"
 PLOTS = ROOT / "docs/performance"
-COLOURS = {"weir": "#1f6feb", "nginx": "#9aa4ae", "haproxy": "#6b7580", "envoy": "#c3cad1"}
+COLOURS = {"weir": "#1f6feb", "nginx": "#9aa4ae", "haproxy": "#6b7580", "envoy": "#c3cad1",
+           "direct": "#e5e9ed"}
 LEFT, WIDTH, BAR, GAP = 210, 520, 9, 12  # pixels: names, scale, a bar, between rows
 MOST = 3.0  # times the best peer, at the right end; longer bars are cut, and say how long they are
 
@@ -40,7 +41,7 @@ def table(result):
         cells += [number(row["peers"].get(peer)) for peer in peers]
         cells += [number(row["ratio"])] if peers else []
         holds = {None: "", True: "yes", False: "**no**"}[row["holds"]]
-        lines.append([*cells, "±" + number(row["spread"]), number(row["bar"]), holds])
+        lines.append([*cells, "±" + number(row["spread"]), bar_of(row), holds])
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     about = f"{versions}; {machine['cores']} × {machine['cpu']}, Linux {machine['kernel']}"
@@ -70,7 +71,8 @@ def plot(rows):
         parts.append(f'<text x="{LEFT - 8}" y="{top + BAR + 4}" text-anchor="end">'
                      f'{escape(row["metric"])}</text>')
         if row["bar"] is not None:
-            x = LEFT + row["bar"] / MOST * WIDTH
+            share = row["bar"] / best if row.get("absolute") else row["bar"]
+            x = LEFT + min(share, MOST) / MOST * WIDTH
             parts.append(f'<path d="M{x:.1f} {top - 2}V{y + 1}" stroke="#d1242f" '
                          'stroke-width="1.5"/>')
         y += GAP
