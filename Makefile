@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 60
 CMAKE_FLAGS ?=
 BENCH_FLAGS ?=
+N ?= 100000
 
 # One compiler takes up to 1.3 GB: no more of them than cores, nor than fit in memory.
 JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000); \
@@ -73,6 +74,12 @@ bench-tunnels: release-tree ## messages, upgrades and memory of tunnels, beside 
 	@tools/install-packages build bench
 	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
 	@bench/run --suite tunnels $(BENCH_FLAGS)
+
+.PHONY: bench-idle
+bench-idle: release-tree ## N (100000) tunnels while routes change and 1 % of them speak: bench/results/
+	@tools/install-packages build bench
+	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
+	@bench/run --suite idle --tunnels $(N) $(BENCH_FLAGS)
 
 .PHONY: tls-audit
 tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minutes)

@@ -128,6 +128,15 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def weir_manifests(folder, target, port, addresses=("127.0.0.1",)):
+    """Fills the folder `target` with what weir serves from the backends at `port`; gives it back."""
+    encoded = {name: base64.b64encode((folder.path / file).read_bytes()).decode()
+               for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem"))}
+    endpoints = ", ".join(f"{{addresses: [{address}]}}" for address in addresses)
+    folder.fill("weir.yaml", target / "weir.yaml", BACKEND=port, ENDPOINTS=endpoints, **encoded)
+    return target
+
+
 class Backend:
     """bench/backend.cc on the CPU of the load."""
 
@@ -138,6 +147,18 @@ class Backend:
 
     def stop(self):
         stop(self.process)
+
+
+def serves(port, host=PLAIN_HOST, path="/"):
+    """True: a request is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 class Proxy:
@@ -175,16 +196,13 @@ class Proxy:
                    config)
 
     def start_weir(self, folder, names):
-        encoded = {name: base64.b64encode((folder.path / file).read_bytes()).decode()
-                   for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem"))}
-        manifests = folder.fill("weir.yaml", self.folder / "manifests/weir.yaml", **names,
-                                **encoded)
+        manifests = weir_manifests(folder, self.folder / "manifests", names["BACKEND"])
         control = self.folder / "socket"
         self.start(BIN / "weir-proxy", "--socket", control, "--threads", 1,
                    "--requests-per-connection", 1_000_000_000, "--http",
                    f"127.0.0.1:{self.http}", "--https", f"127.0.0.1:{self.https}")
-        self.start(BIN / "weir-controller", "--source", f"dir:{manifests.parent}", "--socket",
-                   control, cpu=cpus()[1])
+        self.start(BIN / "weir-controller", "--source", f"dir:{manifests}", "--socket", control,
+                   cpu=cpus()[1])
 
     @property
     def pids(self):
@@ -198,15 +216,8 @@ class Proxy:
         while time.monotonic() < deadline:
             if self.processes[0].poll() is not None:
                 break
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=5)
-                connection.request("GET", "/", headers={"Host": PLAIN_HOST})
-                served = connection.getresponse().status == 200
-                connection.close()
-                if served:
-                    return
-            except OSError:
-                pass
+            if serves(self.http):
+                return
             time.sleep(0.02)
         self.stop()
         raise BenchError(f"{self.kind} does not serve; it says:\n{self.log.read_text()[-2000:]}")

@@ -10,6 +10,7 @@ from harness import (PLAIN_HOST, TLS_HOST, BenchError, HeldConnections, Proxy, c
 from report import Metric
 from turns import Run, in_turns
 
+SECONDS = 3
 ROUNDS = 7
 VERSIONS = ("weir", "nginx", "haproxy", "envoy", "openssl", "compiler")
 MIB = 1024 * 1024

@@ -8,6 +8,7 @@ from harness import (PROXIES, BenchError, HeldTunnels, Proxy, load, open_files, 
 from report import Metric
 from turns import Run, in_turns
 
+SECONDS = 3
 ROUNDS = 7
 VERSIONS = ("weir", "nginx", "haproxy", "envoy", "openssl", "compiler")
 KIB = 1024
