@@ -20,7 +20,7 @@ def update():
     for file in sorted(RESULTS.glob("*.json")):
         result = json.loads(file.read_text())
         suite = file.stem
-        with_peers = [row for row in result["rows"] if row.get("peers")]
+        with_peers = [row for row in result["rows"] if row["peers"].keys() - {"direct"}]
         if with_peers:
             PLOTS.mkdir(exist_ok=True)
             (PLOTS / f"{suite}.svg").write_text(plot(with_peers))
@@ -77,11 +77,14 @@ def plot(rows):
                          'stroke-width="1.5"/>')
         y += GAP
     x = LEFT + WIDTH / MOST
+    shown = [(name, colour) for name, colour in COLOURS.items()
+             if any(name == "weir" or name in row["peers"] for row in rows)]
     legend = "".join(f'<rect x="{LEFT + 90 * i}" y="8" width="10" height="10" fill="{colour}"/>'
                      f'<text x="{LEFT + 90 * i + 14}" y="17">{name}</text>'
-                     for i, (name, colour) in enumerate(COLOURS.items()))
-    legend += (f'<path d="M{LEFT + 360} 8v10" stroke="#d1242f" stroke-width="1.5"/>'
-               f'<text x="{LEFT + 366}" y="17">weir\'s bar</text>')
+                     for i, (name, colour) in enumerate(shown))
+    x_of_bar = LEFT + 90 * len(shown)
+    legend += (f'<path d="M{x_of_bar} 8v10" stroke="#d1242f" stroke-width="1.5"/>'
+               f'<text x="{x_of_bar + 6}" y="17">weir\'s bar</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 110} {y}" '
             'font-family="sans-serif" font-size="11" fill="#24292f">\n'
             f'<rect width="100%" height="100%" fill="#fff"/>\n{legend}\n'
