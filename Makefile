@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 export FUZZ_SECONDS ?= 60
 CMAKE_FLAGS ?=
 BENCH_FLAGS ?=
+N ?= 100000
 
 # One compiler takes up to 1.3 GB: no more of them than cores, nor than fit in memory.
 JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000); \
@@ -11,7 +12,7 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {fit = int($$2 / 1300000
 
 PROGRAMS := weir-controller weir-proxy weirctl
 EXAMPLES := weir_chat_server weir_echo_server
-BENCH := $(PROGRAMS) weir_bench_backend weir_bench_load weir_bench_table
+BENCH := $(PROGRAMS) weir_bench_backend weir_bench_load weir_bench_table weir_bench_tunnels
 FUZZERS := $(patsubst tests/fuzz/%.cc,bin/weir_%,$(wildcard tests/fuzz/*_fuzz.cc))
 KUBE = KUBEBUILDER_ASSETS=$$(tools/kube-assets)
 CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=error --preset
@@ -68,10 +69,27 @@ bench: release-tree ## figures beside nginx, HAProxy and Envoy, on two CPUs: ben
 	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
 	@bench/run $(BENCH_FLAGS)
 
+.PHONY: bench-tunnels
+bench-tunnels: release-tree ## messages, upgrades and memory of tunnels, beside the same: bench/results/
+	@tools/install-packages build bench
+	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
+	@bench/run --suite tunnels $(BENCH_FLAGS)
+
+.PHONY: bench-idle
+bench-idle: release-tree ## N (100000) tunnels while routes change and 1 % of them speak: bench/results/
+	@tools/install-packages build bench
+	@cmake --build --preset release -j $(JOBS) --target $(BENCH)
+	@bench/run --suite idle --tunnels $(N) $(BENCH_FLAGS)
+
 .PHONY: tls-audit
 tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minutes)
 	@tools/install-packages audit
 	@tools/tls-audit
+
+.PHONY: autobahn
+autobahn: build ## the Autobahn testsuite's WebSocket cases, directly and through weir (4 minutes)
+	@tools/install-packages autobahn
+	@tools/autobahn
 
 .PHONY: bench-propagation
 bench-propagation: release-tree ## how long a change takes on a real API server: bench/results/

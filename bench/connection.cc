@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -164,18 +166,45 @@ Io Connection::tls_failure(int result) {
   }
 }
 
-int listen_on(std::uint16_t& port) {
+int listen_on(const std::string& address, std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto address = address_of(INADDR_LOOPBACK, port);
-  socklen_t size = sizeof address;
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0) fail("bind");
+  auto local = address_of(0, port);
+  if (::inet_pton(AF_INET, address.c_str(), &local.sin_addr) != 1) {
+    throw std::runtime_error(address + " is no IPv4 address");
+  }
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&local), sizeof local) != 0) fail("bind");
   if (::listen(fd, 4096) != 0) fail("listen");
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  port = ntohs(address.sin_port);
   return fd;
+}
+
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_max;
+}
+
+std::string frame_head(std::size_t payload) {
+  std::string head = "\x82";
+  const auto add = [&](int bytes) {
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
+      head += static_cast<char>(payload >> shift & 0xff);
+    }
+  };
+  if (payload < 126) {
+    add(1);
+  } else if (payload < 65536) {
+    head += 126;
+    add(2);
+  } else {
+    head += 127;
+    add(8);
+  }
+  return head;
 }
 
 std::uint64_t cpu_time_ns(std::span<const int> pids) {

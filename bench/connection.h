@@ -72,8 +72,16 @@ class Connection {
   SSL* ssl_ = nullptr;
 };
 
-/// A listening socket on 127.0.0.1:`port` (0: the kernel chooses), non-blocking; `port` is set.
-int listen_on(std::uint16_t& port);
+/// A listening socket on `address`:`port`, non-blocking. Throws std::system_error.
+int listen_on(const std::string& address, std::uint16_t port);
+
+/// Raises RLIMIT_NOFILE as far as it may and gives it.
+std::uint64_t raise_descriptor_limit();
+
+constexpr std::size_t kMaskBytes = 4;  ///< in a client's frame, between head and payload
+
+/// The head of a WebSocket frame with a whole binary message, as a server sends it (RFC 6455 §5.2).
+std::string frame_head(std::size_t payload);
 
 /// What processes have run so far, in nanoseconds: the sum of /proc/PID/task/*/schedstat.
 std::uint64_t cpu_time_ns(std::span<const int> pids);

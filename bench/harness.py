@@ -94,6 +94,15 @@ def open_files(pids):
     return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
 
 
+def wait_until_closed(proxy, files):
+    """Until no more descriptors are open than `files`, and a few for what a proxy keeps."""
+    deadline = time.monotonic() + 20
+    while open_files(proxy.pids) > files + 8:
+        if time.monotonic() > deadline:
+            raise BenchError("connections stay open that their clients have closed")
+        time.sleep(0.05)
+
+
 class Folder:
     """A temporary folder with the certificate that all proxies show."""
 
@@ -119,16 +128,37 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def weir_manifests(folder, target, port, addresses=("127.0.0.1",)):
+    """Fills the folder `target` with what weir serves from the backends at `port`; gives it back."""
+    encoded = {name: base64.b64encode((folder.path / file).read_bytes()).decode()
+               for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem"))}
+    endpoints = ", ".join(f"{{addresses: [{address}]}}" for address in addresses)
+    folder.fill("weir.yaml", target / "weir.yaml", BACKEND=port, ENDPOINTS=endpoints, **encoded)
+    return target
+
+
 class Backend:
     """bench/backend.cc on the CPU of the load."""
 
-    def __init__(self, folder):
-        self.port = free_port()
+    def __init__(self, folder, address="127.0.0.1", port=None):
+        self.port = port or free_port()
         self.log = folder.path / "backend.log"
-        self.process = start([BIN / "weir_bench_backend", self.port], cpus()[1], self.log)
+        self.process = start([BIN / "weir_bench_backend", self.port, address], cpus()[1], self.log)
 
     def stop(self):
         stop(self.process)
+
+
+def serves(port, host=PLAIN_HOST, path="/"):
+    """True: a request is answered with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 class Proxy:
@@ -166,16 +196,13 @@ class Proxy:
                    config)
 
     def start_weir(self, folder, names):
-        encoded = {name: base64.b64encode((folder.path / file).read_bytes()).decode()
-                   for name, file in (("CERTIFICATE", "certificate.pem"), ("KEY", "key.pem"))}
-        manifests = folder.fill("weir.yaml", self.folder / "manifests/weir.yaml", **names,
-                                **encoded)
+        manifests = weir_manifests(folder, self.folder / "manifests", names["BACKEND"])
         control = self.folder / "socket"
         self.start(BIN / "weir-proxy", "--socket", control, "--threads", 1,
                    "--requests-per-connection", 1_000_000_000, "--http",
                    f"127.0.0.1:{self.http}", "--https", f"127.0.0.1:{self.https}")
-        self.start(BIN / "weir-controller", "--source", f"dir:{manifests.parent}", "--socket",
-                   control, cpu=cpus()[1])
+        self.start(BIN / "weir-controller", "--source", f"dir:{manifests}", "--socket", control,
+                   cpu=cpus()[1])
 
     @property
     def pids(self):
@@ -189,15 +216,8 @@ class Proxy:
         while time.monotonic() < deadline:
             if self.processes[0].poll() is not None:
                 break
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=5)
-                connection.request("GET", "/", headers={"Host": PLAIN_HOST})
-                served = connection.getresponse().status == 200
-                connection.close()
-                if served:
-                    return
-            except OSError:
-                pass
+            if serves(self.http):
+                return
             time.sleep(0.02)
         self.stop()
         raise BenchError(f"{self.kind} does not serve; it says:\n{self.log.read_text()[-2000:]}")
@@ -220,10 +240,9 @@ def envoy():
     return fetch.stdout.strip()
 
 
-def load(port, *arguments, pids=(), tls=False):
-    """Runs weir_bench_load; what it measured. A wrong response raises BenchError."""
-    argv = [BIN / "weir_bench_load", "--port", port, *arguments]
-    argv += ["--tls", "--host", TLS_HOST] if tls else ["--host", PLAIN_HOST]
+def load(port, *arguments, pids=(), tls=False, tool="weir_bench_load"):
+    """Runs a load tool; what it measured. A wrong response raises BenchError."""
+    argv = [BIN / tool, "--port", port, *arguments, *side(tls)]
     for pid in pids:
         argv += ["--pid", pid]
     run = subprocess.run(pinned(argv, cpus()[1]), capture_output=True, text=True)
@@ -234,6 +253,40 @@ def load(port, *arguments, pids=(), tls=False):
     if "error" in result:
         raise BenchError(result["error"])
     return result
+
+
+def side(tls):
+    """A load tool's arguments for one of the two hosts."""
+    return ("--tls", "--host", TLS_HOST) if tls else ("--host", PLAIN_HOST)
+
+
+class HeldTunnels:
+    """Tunnels that stay open until `close`, from one process; in turns to each of the ports."""
+
+    def __init__(self, ports, count, tls=False):
+        argv = [BIN / "weir_bench_tunnels", "--hold", "--tunnels", count, *side(tls)]
+        for port in ports:
+            argv += ["--port", port]
+        self.process = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def answer(self):
+        """To opening, and then to each command."""
+        answer = json.loads(self.process.stdout.readline() or '{"error": "the load tool ended"}')
+        if "error" in answer:
+            raise BenchError(answer["error"])
+        return answer
+
+    def tell(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, command):
+        self.tell(command)
+        return self.answer()
+
+    def end(self):
+        stop(self.process)
 
 
 class HeldConnections:

@@ -1,15 +1,16 @@
 """Suite "http": what a request, a connection and a byte cost, beside nginx, HAProxy and Envoy."""
 
-import contextlib
+import functools
 import math
 import re
 import subprocess
-import time
 
-from harness import (PLAIN_HOST, TLS_HOST, Backend, BenchError, Folder, HeldConnections, Proxy,
-                     PROXIES, cpu_ns, cpus, load, open_files, pinned, say, user_bytes)
+from harness import (PLAIN_HOST, TLS_HOST, BenchError, HeldConnections, Proxy, cpu_ns, cpus, load,
+                     open_files, pinned, say, user_bytes, wait_until_closed)
 from report import Metric
+from turns import Run, in_turns
 
+SECONDS = 3
 ROUNDS = 7
 VERSIONS = ("weir", "nginx", "haproxy", "envoy", "openssl", "compiler")
 MIB = 1024 * 1024
@@ -58,16 +59,16 @@ def latency(run, proxy):
     return figures | {"cpu": through["cpu_us"] / through["units"]}
 
 
+@functools.cache
 def half_load(run):
     """Requests a second: half of what the slowest of the proxies answers in closed loop."""
-    if run.half_load is None:
-        speeds = []
-        for proxy in run.proxies.values():
-            result = load(proxy.http, "--connections", 64, "--seconds", 1)
-            speeds.append(result["units"] / result["seconds"])
-        run.half_load = int(min(speeds) / 2)
-        say(f"half load: {run.half_load} requests a second")
-    return run.half_load
+    speeds = []
+    for proxy in run.proxies.values():
+        result = load(proxy.http, "--connections", 64, "--seconds", 1)
+        speeds.append(result["units"] / result["seconds"])
+    rate = int(min(speeds) / 2)
+    say(f"half load: {rate} requests a second")
+    return rate
 
 
 def memory(run, proxy):
@@ -79,11 +80,7 @@ def memory(run, proxy):
         held = HeldConnections(fresh.http, IDLE_CONNECTIONS)
         idle = user_bytes(fresh.pids)
         held.close()
-        deadline = time.monotonic() + 20
-        while open_files(fresh.pids) > files + 8:
-            if time.monotonic() > deadline:
-                raise BenchError("connections stay open that their clients have closed")
-            time.sleep(0.05)
+        wait_until_closed(fresh, files)
         left = user_bytes(fresh.pids)
     finally:
         fresh.stop()
@@ -120,49 +117,6 @@ METRICS = [
 ]
 
 
-class Run:
-    """The proxies of one run, all started once and loaded in turns."""
-
-    def __init__(self, seconds):
-        self.seconds = seconds
-        self.half_load = None
-        self.proxies = {}
-        self.parts = contextlib.ExitStack()
-        self.folder = Folder()
-        self.parts.callback(self.folder.remove)
-        self.backend = Backend(self.folder)
-        self.parts.callback(self.backend.stop)
-
-    def __enter__(self):
-        with contextlib.ExitStack() as started:
-            for kind in PROXIES:
-                proxy = Proxy(kind, self.folder, self.backend.port)
-                self.proxies[kind] = proxy
-                started.callback(proxy.stop)
-            self.parts.push(started.pop_all())
-        return self
-
-    def __exit__(self, *_):
-        self.parts.close()
-
-
 def run(options, selected, collect):
-    """Round by round; `collect(metric, round, figures)` takes each {proxy: figure}."""
     with Run(options.seconds) as under_test:
-        kinds = list(under_test.proxies)
-        for measure, *metrics in METRICS:
-            wanted = [metric for metric in metrics if selected(metric.name)]
-            if not wanted:
-                continue
-            for number in range(options.rounds):
-                # Whoever comes first in one round is last in the next.
-                turn = number % len(kinds)
-                figures = {}
-                try:
-                    for kind in kinds[turn:] + kinds[:turn]:
-                        figures[kind] = measure(under_test, under_test.proxies[kind])
-                except BenchError as error:
-                    say(f"{wanted[0].name}: round {number + 1} is void: {kind}: {error}")
-                    continue
-                for metric in wanted:
-                    collect(metric, number, {kind: figures[kind][metric.part] for kind in kinds})
+        in_turns(under_test, METRICS, options, selected, collect)

@@ -4,7 +4,6 @@
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -397,17 +396,6 @@ class Load {
   std::vector<std::uint64_t> latencies_;
 };
 
-void raise_descriptor_limit(int connections) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  if (static_cast<rlim_t>(connections) + 64 > limit.rlim_max) {
-    throw std::runtime_error("RLIMIT_NOFILE allows " + std::to_string(limit.rlim_max) +
-                             " descriptors, too few for --connections");
-  }
-}
-
 }  // namespace
 }  // namespace weir::bench
 
@@ -432,7 +420,7 @@ int main(int argc, char** argv) {
   app.add_flag("--hold", options.hold, "One request each, then idle until a line on stdin");
   CLI11_PARSE(app, argc, argv);
   try {
-    weir::bench::raise_descriptor_limit(options.connections);
+    weir::bench::raise_descriptor_limit();
     weir::bench::Load load(options);
     options.hold ? load.hold() : load.run();
   } catch (const std::exception& error) {

@@ -4,11 +4,12 @@ import json
 import re
 from html import escape
 
-from report import RESULTS, ROOT, number
+from report import RESULTS, ROOT, bar_of, number
 
 PAGE = ROOT / "docs/performance.md"
 PLOTS = ROOT / "docs/performance"
-COLOURS = {"weir": "#1f6feb", "nginx": "#9aa4ae", "haproxy": "#6b7580", "envoy": "#c3cad1"}
+COLOURS = {"weir": "#1f6feb", "nginx": "#9aa4ae", "haproxy": "#6b7580", "envoy": "#c3cad1",
+           "direct": "#e5e9ed"}
 LEFT, WIDTH, BAR, GAP = 210, 520, 9, 12  # pixels: names, scale, a bar, between rows
 MOST = 3.0  # times the best peer, at the right end; longer bars are cut, and say how long they are
 
@@ -19,7 +20,7 @@ def update():
     for file in sorted(RESULTS.glob("*.json")):
         result = json.loads(file.read_text())
         suite = file.stem
-        with_peers = [row for row in result["rows"] if row.get("peers")]
+        with_peers = [row for row in result["rows"] if row["peers"].keys() - {"direct"}]
         if with_peers:
             PLOTS.mkdir(exist_ok=True)
             (PLOTS / f"{suite}.svg").write_text(plot(with_peers))
@@ -40,7 +41,7 @@ def table(result):
         cells += [number(row["peers"].get(peer)) for peer in peers]
         cells += [number(row["ratio"])] if peers else []
         holds = {None: "", True: "yes", False: "**no**"}[row["holds"]]
-        lines.append([*cells, "±" + number(row["spread"]), number(row["bar"]), holds])
+        lines.append([*cells, "±" + number(row["spread"]), bar_of(row), holds])
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     about = f"{versions}; {machine['cores']} × {machine['cpu']}, Linux {machine['kernel']}"
@@ -70,16 +71,20 @@ def plot(rows):
         parts.append(f'<text x="{LEFT - 8}" y="{top + BAR + 4}" text-anchor="end">'
                      f'{escape(row["metric"])}</text>')
         if row["bar"] is not None:
-            x = LEFT + row["bar"] / MOST * WIDTH
+            share = row["bar"] / best if row.get("absolute") else row["bar"]
+            x = LEFT + min(share, MOST) / MOST * WIDTH
             parts.append(f'<path d="M{x:.1f} {top - 2}V{y + 1}" stroke="#d1242f" '
                          'stroke-width="1.5"/>')
         y += GAP
     x = LEFT + WIDTH / MOST
+    shown = [(name, colour) for name, colour in COLOURS.items()
+             if any(name == "weir" or name in row["peers"] for row in rows)]
     legend = "".join(f'<rect x="{LEFT + 90 * i}" y="8" width="10" height="10" fill="{colour}"/>'
                      f'<text x="{LEFT + 90 * i + 14}" y="17">{name}</text>'
-                     for i, (name, colour) in enumerate(COLOURS.items()))
-    legend += (f'<path d="M{LEFT + 360} 8v10" stroke="#d1242f" stroke-width="1.5"/>'
-               f'<text x="{LEFT + 366}" y="17">weir\'s bar</text>')
+                     for i, (name, colour) in enumerate(shown))
+    x_of_bar = LEFT + 90 * len(shown)
+    legend += (f'<path d="M{x_of_bar} 8v10" stroke="#d1242f" stroke-width="1.5"/>'
+               f'<text x="{x_of_bar + 6}" y="17">weir\'s bar</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 110} {y}" '
             'font-family="sans-serif" font-size="11" fill="#24292f">\n'
             f'<rect width="100%" height="100%" fill="#fff"/>\n{legend}\n'

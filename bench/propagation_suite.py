@@ -8,6 +8,7 @@ import subprocess
 from harness import BIN, BenchError, ROOT
 from report import Metric
 
+SECONDS = 3
 ROUNDS = 1
 VERSIONS = ("weir", "compiler")
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1}

@@ -11,12 +11,14 @@ RESULTS = ROOT / "bench/results"
 
 @dataclass(frozen=True)
 class Metric:
-    """A row. `bar` is for the ratio to the best peer; without peers, for weir's figure itself."""
+    """A row. `bar` is for the ratio to the best peer; without peers, or if it is `absolute`, for
+    weir's figure itself."""
     name: str
     unit: str
     bar: float | None = None
     part: str = ""  # which of a measurement's figures it takes
     against: tuple[str, ...] | None = None  # the peers that the ratio is to; None: all
+    absolute: bool = False
 
 
 def row(metric, rounds):
@@ -33,8 +35,9 @@ def row(metric, rounds):
         ratios = {peer: [figures["weir"] / figures[peer] for figures in rounds]
                   for peer in metric.against or median}
         best = max(ratios, key=lambda peer: statistics.median(ratios[peer]))
-        judged = ratios[best]
-        ratio = statistics.median(judged)
+        ratio = statistics.median(ratios[best])
+        if not metric.absolute:
+            judged = ratios[best]
     middle = statistics.median(judged)
     spread = max(abs(value - middle) for value in judged)
     return {
@@ -46,6 +49,7 @@ def row(metric, rounds):
         "ratio": None if ratio is None else round(ratio, 3),
         "spread": significant(spread),
         "bar": metric.bar,
+        "absolute": metric.absolute,
         "holds": None if metric.bar is None else middle <= metric.bar,
     }
 
@@ -61,13 +65,18 @@ def print_table(rows):
     for entry in rows:
         lines.append([entry["metric"], entry["unit"], number(entry["weir"]),
                       *(number(entry["peers"].get(peer)) for peer in peers),
-                      number(entry["ratio"]), number(entry["spread"]), number(entry["bar"]),
+                      number(entry["ratio"]), number(entry["spread"]), bar_of(entry),
                       {None: "-", True: "yes", False: "NO"}[entry["holds"]]])
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     for line in lines:
         name, *cells = line
         print(name.ljust(widths[0]),
               *(cell.rjust(width) for cell, width in zip(cells, widths[1:])), sep="  ")
+
+
+def bar_of(entry):
+    """As in tables: with its unit where the ratio beside it is not what it is for."""
+    return number(entry["bar"]) + (f' {entry["unit"]}' if entry.get("absolute") else "")
 
 
 def number(value):

@@ -10,6 +10,7 @@ from harness import (BIN, Backend, BenchError, Folder, cpus, free_port, load, pi
                      stop, user_bytes)
 from report import Metric
 
+SECONDS = 3
 ROUNDS = 5
 VERSIONS = ("weir", "compiler")
 CHANGES = 200
