@@ -99,6 +99,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
                       EndpointPlace& place);
   Task<Next> answer(AnswerReason reason, std::string location = {});
+  /// To a valid handshake: a 101, and the refusal in a Close frame.
+  Task<Next> refuse_by_close(AnswerReason reason);
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);
   /// Waits for the client's FIN for a while, so that it can read what we sent last.
