@@ -1,11 +1,13 @@
 #include "proxy/tunnel.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include <openssl/rand.h>
 
 #include "proxy/control_frame.h"
+#include "proxy/socket_options.h"
 #include "proxy/tunnel_group.h"
 
 namespace weir::proxy {
@@ -40,6 +42,7 @@ std::string_view sentence_of(TunnelEnd why) {
     case TunnelEnd::MaxDuration:
       return "open for its longest time";
     case TunnelEnd::PingTimeout:
+    case TunnelEnd::PeerDead:
       return "the other side does not answer";
     case TunnelEnd::Stalled:
       return "the other side does not read";
@@ -97,7 +100,10 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
     direction(Side::Backend).rest =
         std::make_unique<Rest>(Rest{std::move(start.to_client), opened_});
   }
-  for (auto& side : sides_) side.listen(*this);
+  for (auto& side : sides_) {
+    side.listen(*this);
+    give_up_after(side.io()->fd, milliseconds(group_.policy->stall_timeout_ms));
+  }
   worker_.open.push_back(*this);
   group_.tunnels.push_back(*this);
   group_.counters->opened.add();
@@ -141,6 +147,12 @@ bool Tunnel::fail(Side side) {
   if (ending_ != nullptr) {
     close(ending_->why);
     return false;
+  }
+  if (errno == ETIMEDOUT) {
+    // Nothing goes to a dead side any more, and nothing comes.
+    direction(side).source_ended = true;
+    direction(other(side)).sealed = direction(other(side)).finished = true;
+    return begin_end(TunnelEnd::PeerDead, kGoingAway, kGoingAway, {});
   }
   // The other side learns of a reset as a reset.
   stream(other(side)).close(/*reset=*/true);

@@ -21,6 +21,7 @@ enum class TunnelEnd : std::uint8_t {
   HalfClosed,  // one side's FIN, then nothing for too long
   MaxDuration,
   PingTimeout,
+  PeerDead,  // TCP had no answer from a side
   Stalled,  // a side that does not read
   Drain,    // the process ends
   RouteChanged,
