@@ -8,7 +8,6 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/relay.h"
-#include "proxy/socket_options.h"
 #include "proxy/tunnel_permit.h"
 
 namespace weir::proxy {
@@ -244,7 +243,6 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
     tunnelled_ = true;
-    keep_alive(backend.io()->fd);
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
     ++upstream.requests;

@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 constexpr int kReadsPerTurn = 4;
 /// Small reads after one that the other side did not take.
 constexpr std::uint8_t kCarefulReads = 16;
+/// A tunnel that lasts so long is worth the syscalls that make TCP look after it.
+constexpr milliseconds kSettled{5'000};
 constexpr Side kSides[] = {Side::Client, Side::Backend};
 constexpr std::uint16_t kGoingAway = 1001;  // RFC 6455 §7.4.1
 constexpr std::uint16_t kMessageTooBig = 1009;
@@ -86,34 +88,32 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       from_{Direction(FrameWatcher::Sender::Client), Direction(FrameWatcher::Sender::Server)},
       endpoint_(std::move(start.endpoint)),
       place_(std::move(start.place)),
-      route_place_(std::move(start.route_place)),
-      endpoint_place_(std::move(start.endpoint_place)),
-      held_(worker.held, *this),
       timer_(*this),
       id_(worker.tunnels.registry().next_id()),
       opened_(worker.loop.now()),
       last_byte_(opened_),
       client_(start.client),
-      counted_by_client_(start.counted_by_client) {
+      counted_by_client_(start.counted_by_client),
+      counted_by_route_(start.route_place.release()),
+      counted_by_endpoint_(start.endpoint_place.release()) {
   for (auto& direction : from_) direction.watched = start.websocket;
   if (!start.to_client.empty()) {
-    direction(Side::Backend).rest =
-        std::make_unique<Rest>(Rest{std::move(start.to_client), opened_});
+    direction(Side::Backend).rest = std::make_unique<Rest>(worker_, *this, start.to_client);
   }
-  for (auto& side : sides_) {
-    side.listen(*this);
-    give_up_after(side.io()->fd, milliseconds(group_.policy->stall_timeout_ms));
-  }
+  for (auto& side : sides_) side.listen(*this);
   worker_.open.push_back(*this);
   group_.tunnels.push_back(*this);
   group_.counters->opened.add();
   group_.counters->open.add();
   policy_changed();
-  count_held();
 }
 
 Tunnel::~Tunnel() {
   if (counted_by_client_) group_.route->give_back(client_);
+  if (counted_by_route_) group_.route->tunnels.fetch_sub(1, std::memory_order_relaxed);
+  if (counted_by_endpoint_) {
+    endpoint_->shared(worker_.tunnels.registry())->tunnels.fetch_sub(1, std::memory_order_relaxed);
+  }
   group_.counters->open.subtract();
   worker_.counters.connections_open.subtract();
 }
@@ -134,13 +134,9 @@ void Tunnel::close(TunnelEnd why) {
   delete this;
 }
 
-void Tunnel::count_held() {
-  std::size_t bytes = 0;
-  for (const auto& direction : from_) {
-    if (direction.rest != nullptr) bytes += direction.rest->bytes.size();
-    if (direction.held != nullptr) bytes += direction.held->size();
-  }
-  held_.set(bytes);
+Tunnel::Rest::Rest(WorkerState& worker, OpenConnection& owner, std::string_view unsent)
+    : bytes(unsent), since(worker.loop.now()), held(worker.held, owner) {
+  held.set(bytes.size());
 }
 
 bool Tunnel::fail(Side side) {
@@ -223,6 +219,7 @@ void Tunnel::arm() {
     if (policy.idle_timeout_ms != 0) at_most(last_byte_ + milliseconds(policy.idle_timeout_ms));
     if (any_end_) at_most(last_byte_ + milliseconds(policy.half_closed_timeout_ms));
     if (planned_ != TunnelEnd::Count) at_most(planned_at_);
+    if (!has_options_) at_most(opened_ + kSettled);
     for (const auto& direction : from_) {
       if (direction.rest != nullptr) {
         at_most(direction.rest->since + milliseconds(policy.stall_timeout_ms));
@@ -251,6 +248,7 @@ void Tunnel::on_timer(Timer&) {
     return close(ending_->why);
   }
   const auto& policy = *group_.policy;
+  if (!has_options_ && now - opened_ >= kSettled) set_options();
   const auto over = [&](auto since, std::uint32_t ms) { return now - since >= milliseconds(ms); };
   for (const auto& direction : from_) {
     if (direction.rest != nullptr && over(direction.rest->since, policy.stall_timeout_ms)) {
@@ -266,6 +264,15 @@ void Tunnel::on_timer(Timer&) {
   if (planned_ != TunnelEnd::Count && now >= planned_at_) return end(planned_);
   if (heartbeat_ != nullptr && !beat()) return;
   arm();
+}
+
+void Tunnel::set_options() {
+  has_options_ = true;
+  for (auto& side : sides_) {
+    const int fd = side.io()->fd;
+    keep_alive(fd);
+    give_up_after(fd, milliseconds(group_.policy->stall_timeout_ms));
+  }
 }
 
 /// Asks the sides that have said nothing for too long.
@@ -447,7 +454,6 @@ bool Tunnel::take_frames(Side from, std::span<char> bytes) {
   if (undecided) {
     if (!send_up_to(frame)) return false;
     direction.held = std::make_unique<std::string>(bytes.data() + frame, at - frame);
-    count_held();
   } else if (!send_up_to(at)) {
     return false;
   }
@@ -479,16 +485,15 @@ bool Tunnel::send(Side from, std::string_view bytes) {
   auto& direction = this->direction(from);
   if (direction.rest != nullptr) {
     direction.rest->bytes += bytes;
-    count_held();
+    direction.rest->held.set(direction.rest->bytes.size());
     return true;
   }
   const auto to = other(from);
   while (!bytes.empty()) {
     const auto result = stream(to).try_write(bytes.data(), bytes.size());
     if (result.status == IoResult::Status::WouldBlock) {
-      direction.rest = std::make_unique<Rest>(Rest{std::string(bytes), worker_.loop.now()});
+      direction.rest = std::make_unique<Rest>(worker_, *this, bytes);
       direction.careful = kCarefulReads;
-      count_held();
       arm();
       return true;
     }
@@ -516,8 +521,8 @@ bool Tunnel::flush(Side from) {
   } else {
     bytes.erase(0, sent);
     direction.rest->since = last_byte_;
+    direction.rest->held.set(bytes.size());
   }
-  count_held();
   return true;
 }
 

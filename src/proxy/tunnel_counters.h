@@ -22,8 +22,8 @@ enum class TunnelEnd : std::uint8_t {
   MaxDuration,
   PingTimeout,
   PeerDead,  // TCP had no answer from a side
-  Stalled,  // a side that does not read
-  Drain,    // the process ends
+  Stalled,   // a side that does not read
+  Drain,     // the process ends
   RouteChanged,
   EndpointTerminating,
   EndpointGone,
