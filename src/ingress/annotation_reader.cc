@@ -66,7 +66,9 @@ class Reader {
     if (is_hidden(name, *annotation)) return;
     switch (annotation->effect) {
       case Effect::NotYet:
-        add("NotInEffect", name, "weir knows this annotation, but it has no effect yet");
+        add("NotInEffect", name,
+            fmt::format("weir knows this annotation, but it has no effect yet{}{}",
+                        annotation->note.empty() ? "" : "; ", annotation->note));
         break;
       case Effect::Refused:
         if (!asks_for_nothing(*annotation, text)) {
@@ -77,9 +79,6 @@ class Reader {
       case Effect::Accepted:
         break;
       case Effect::Partly:
-        add("NotInEffect", name, std::string(annotation->note));
-        take(name, *annotation, text);
-        break;
       case Effect::InEffect:
         take(name, *annotation, text);
         break;
@@ -96,7 +95,12 @@ class Reader {
       return;
     }
     const auto complaint = take_value(annotation, text, policies_);
-    if (!complaint) return;
+    if (!complaint) {
+      if (annotation.effect == Effect::Partly) {
+        add("NotInEffect", name, std::string(annotation.note));
+      }
+      return;
+    }
     const bool may_be_in_config_map = !annotation.twin.empty() && annotation.if_wrong.empty();
     add(complaint->is_not_yet ? "NotInEffect" : "InvalidAnnotation", name,
         fmt::format("{}; {}{}", complaint->why, complaint->instead,

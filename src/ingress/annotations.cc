@@ -59,7 +59,11 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
 
 const std::vector<AnnotationTheme>& annotation_themes() {
   static const std::vector<AnnotationTheme> themes = {
-      tunnel_annotations(),
+      tunnel_annotations(),      timeout_annotations(),  retry_annotations(),
+      balancing_annotations(),   redirect_annotations(), tls_annotations(),
+      backend_tls_annotations(), content_annotations(),  canary_annotations(),
+      access_annotations(),      cors_annotations(),     observability_annotations(),
+      refused_annotations(),
   };
   return themes;
 }

@@ -13,6 +13,7 @@
 #include "ingress/annotation_reference.h"
 #include "ingress/annotation_values.h"
 #include "ingress/objects.h"
+#include "ingress/text_template.h"
 
 namespace weir::ingress {
 namespace {
@@ -70,7 +71,8 @@ TEST(AnnotationRegistry, EveryEntryIsWhole) {
               std::visit([](const auto& type) { return type.set != nullptr; }, annotation->type));
     const bool wants_note =
         annotation->effect != Effect::InEffect && annotation->effect != Effect::NotYet;
-    EXPECT_EQ(wants_note, !annotation->note.empty());
+    EXPECT_TRUE(!wants_note || !annotation->note.empty());
+    EXPECT_FALSE(annotation->note.ends_with('.'));
     EXPECT_TRUE(annotation->twin.empty() || twins.insert(annotation->twin).second);
     EXPECT_TRUE(annotation->needs.empty() || find_annotation(annotation->needs) != nullptr);
   }
@@ -169,6 +171,22 @@ TEST(AnnotationReader, QuotesLittleOfAHugeValue) {
   ASSERT_EQ(read.problems.size(), 1U);
   EXPECT_THAT(read.problems[0].message, HasSubstr("ää\" is not a whole number"));
   EXPECT_LT(read.problems[0].message.size(), 300U);
+}
+
+TEST(AnnotationValues, TextTemplates) {
+  using Source = table::TextPart::Source;
+  const auto parts = parse_text_template("${remote_addr}a-b$http_X_User$arg_q");
+  ASSERT_TRUE(parts);
+  EXPECT_THAT(*parts, ElementsAre(table::TextPart{Source::ClientAddress, ""},
+                                  table::TextPart{Source::Literal, "a-b"},
+                                  table::TextPart{Source::Header, "x-user"},
+                                  table::TextPart{Source::Argument, "q"}));
+  for (const auto* wrong : {"$", "${host", "$uri", "$http_", "a b", "$host;", "{host}", "ä"}) {
+    EXPECT_FALSE(parse_text_template(wrong)) << wrong;
+  }
+  std::string many;
+  for (int i = 0; i < 33; ++i) many += "$host";
+  EXPECT_FALSE(parse_text_template(many));
 }
 
 TEST(AnnotationValues, Durations) {
