@@ -11,20 +11,9 @@ std::string salt_of(const BackendKey& key) {
   return key.service.ns + '-' + key.service.name + '-' + key.port;
 }
 
-std::optional<table::StickyCookie> settle_cookie(const BackendKey& key,
-                                                 const BackendClaims& claims) {
-  std::optional<table::StickyCookie> cookie;
-  std::optional<table::StickyCookie::Mode> mode;
-  for (const auto& [age, policies] : claims) {
-    const auto& balancing = policies->balancing;
-    if (!balancing.is_sticky) continue;
-    cookie = balancing.cookie;
-    if (!mode) mode = balancing.sticky_mode;
-  }
-  if (!cookie) return std::nullopt;
-  cookie->mode = mode.value_or(table::StickyCookie::Mode::Balanced);
-  cookie->salt = salt_of(key);
-  return cookie;
+bool is_usual(const Policies& policies) {
+  static const Policies::Balancing usual;
+  return policies.balancing == usual;
 }
 
 }  // namespace
@@ -43,16 +32,35 @@ std::vector<BackendKey> backends_of(const kube::Ingress& ingress) {
   return keys;
 }
 
-void apply_policies(const BackendKey& key, const BackendClaims& claims, const Policies& defaults,
-                    table::Backend& backend) {
-  const auto& balancing = (claims.empty() ? defaults : *claims.begin()->second).balancing;
+void BackendClaims::add(const Age& age, const std::shared_ptr<const Policies>& policies) {
+  all_.emplace(age, policies);
+  if (!is_usual(*policies)) ++special_;
+  if (!policies->balancing.is_sticky) return;
+  sticky_.emplace(age, policies);
+  if (policies->balancing.sticky_mode) with_mode_.emplace(age, policies);
+}
+
+void BackendClaims::remove(const Age& age) {
+  const auto found = all_.find(age);
+  if (!is_usual(*found->second)) --special_;
+  all_.erase(found);
+  sticky_.erase(age);
+  with_mode_.erase(age);
+}
+
+void BackendClaims::apply_to(table::Backend& backend, const BackendKey& key,
+                             const Policies& defaults) const {
+  const auto& balancing = (empty() ? defaults : *all_.begin()->second).balancing;
   if (balancing.hash_key.empty()) {
     backend.balancing.algorithm = balancing.algorithm;
   } else {
     backend.balancing.algorithm = table::Balancing::Algorithm::Hash;
     backend.balancing.hash_key = balancing.hash_key;
   }
-  backend.sticky_cookie = settle_cookie(key, claims);
+  if (sticky_.empty()) return;
+  auto& cookie = backend.sticky_cookie.emplace(sticky_.rbegin()->second->balancing.cookie);
+  cookie.salt = salt_of(key);
+  if (!with_mode_.empty()) cookie.mode = *with_mode_.begin()->second->balancing.sticky_mode;
 }
 
 }  // namespace weir::ingress

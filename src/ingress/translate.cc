@@ -83,7 +83,7 @@ class Run {
                                options_.allow_loopback);
     static const BackendClaims none;
     const auto found = claims_.find(key);
-    apply_policies(key, found == claims_.end() ? none : found->second, *defaults_, built.backend);
+    (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
     return built;
   }
 
@@ -105,7 +105,7 @@ class Run {
       add_problems(read.problems);
       add_problems(check_ingress(ingress, *read.policies, store_));
       for (const auto& key : backends_of(ingress)) {
-        claims_[key].emplace(ingress.meta, read.policies);
+        claims_[key].add(Age(ingress.meta), read.policies);
       }
       for (auto& [host, share] : shares_of(ingress, read.policies)) {
         shares[host].emplace(Age(ingress.meta), std::move(share));

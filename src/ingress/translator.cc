@@ -35,12 +35,6 @@ bool is_same_check(const ObjectStore::Certificate* a, const ObjectStore::Certifi
   return *a ? (*a)->names == (*b)->names : a->error().detail == b->error().detail;
 }
 
-/// What a backend is like without annotations.
-bool is_usual(const Policies& policies) {
-  static const Policies::Balancing usual;
-  return policies.balancing == usual;
-}
-
 }  // namespace
 
 Translator::Translator(Options options) : options_(std::move(options)) {}
@@ -232,10 +226,9 @@ void Translator::claim_backends(const kube::Ingress& ingress,
                                 const std::shared_ptr<const Policies>& policies) {
   const Age age(ingress.meta);
   for (const auto& key : backends_of(ingress)) {
-    auto& node = claims_[key];
-    node.claims.insert_or_assign(age, policies);
-    if (!is_usual(*policies)) ++node.special;
-    if (node.special > 0) dirty_backends_.insert(key);
+    auto& claims = claims_[key];
+    claims.add(age, policies);
+    if (!claims.are_usual()) dirty_backends_.insert(key);
   }
 }
 
@@ -243,12 +236,10 @@ void Translator::drop_claims(const kube::Ingress& ingress) {
   const Age age(ingress.meta);
   for (const auto& key : backends_of(ingress)) {
     const auto found = claims_.find(key);
-    auto& node = found->second;
-    if (node.special > 0) dirty_backends_.insert(key);
-    const auto claim = node.claims.find(age);
-    if (!is_usual(*claim->second)) --node.special;
-    node.claims.erase(claim);
-    if (node.claims.empty()) claims_.erase(found);
+    auto& claims = found->second;
+    if (!claims.are_usual()) dirty_backends_.insert(key);
+    claims.remove(age);
+    if (claims.empty()) claims_.erase(found);
   }
 }
 
@@ -527,8 +518,7 @@ BuiltBackend Translator::build(const BackendKey& key) const {
                              options_.allow_loopback);
   static const BackendClaims none;
   const auto found = claims_.find(key);
-  apply_policies(key, found == claims_.end() ? none : found->second.claims, *defaults_,
-                 built.backend);
+  (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
   return built;
 }
 

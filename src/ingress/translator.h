@@ -67,10 +67,6 @@ class Translator {
     std::size_t users = 0;
     std::optional<table::Backend> backend;  // as published
   };
-  struct ClaimsNode {
-    BackendClaims claims;
-    std::size_t special = 0;  // of them, those with a word of their own about balancing
-  };
   struct CertificateNode {
     std::size_t users = 0;
     std::optional<util::ContentHash> published;
@@ -140,7 +136,7 @@ class Translator {
 
   // The index: what an object touches.
   ByName<std::shared_ptr<const Policies>> served_;
-  std::map<BackendKey, ClaimsNode> claims_;
+  std::map<BackendKey, BackendClaims> claims_;
   ByName<NameSet> ingresses_by_service_;
   ByName<NameSet> ingresses_by_secret_;
   ByName<std::set<std::string>> hosts_by_secret_;

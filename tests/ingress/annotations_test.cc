@@ -148,6 +148,27 @@ TEST(AnnotationRegistry, SuggestsTheNameThatWasMeant) {
   EXPECT_EQ(nearest("weir.dev/" + std::string(5'000, 'x')), "none");
 }
 
+TEST(AnnotationRegistry, AnyLetterOfALongNameMayBeMissingSwappedOrDouble) {
+  for (const auto* annotation : all()) {
+    const std::string name(annotation->name);
+    const auto begin = name.find('/') + 1;
+    if (name.size() - begin < 8) continue;
+    for (auto at = begin; at + 1 < name.size(); ++at) {
+      auto missing = name;
+      missing.erase(at, 1);
+      EXPECT_NE(nearest_annotation(missing), nullptr) << missing;
+      auto twice = name;
+      twice.insert(at, 2, name[at]);
+      EXPECT_NE(nearest_annotation(twice), nullptr) << twice;
+      auto swapped = name;
+      std::swap(swapped[at], swapped[at + 1]);
+      const auto* nearest = nearest_annotation(swapped);
+      ASSERT_NE(nearest, nullptr) << swapped;
+      EXPECT_TRUE(name[at] == name[at + 1] || nearest == annotation) << swapped;
+    }
+  }
+}
+
 TEST(AnnotationReader, AnIngressWithoutAnnotationsSharesTheDefaults) {
   const auto defaults = std::make_shared<const Policies>();
   const auto read = read_annotations(test::ingress("a", {}), defaults);
