@@ -15,10 +15,10 @@ constexpr std::size_t kMostUnknown = 20;  // each told on its own
 
 class Reader {
  public:
-  Reader(const kube::Ingress& ingress, const Policies& defaults)
-      : ingress_(ingress), policies_(defaults) {}
+  Reader(const kube::Ingress& ingress, const std::shared_ptr<const Policies>& defaults)
+      : ingress_(ingress), defaults_(defaults), policies_(*defaults) {}
 
-  void run() {
+  ReadAnnotations run() {
     for (const auto& [name, value] : ingress_.meta.annotations) {
       // As ingress-nginx does: empty is as good as not there.
       if (const auto text = trimmed(value); is_ours(name) && !text.empty()) read(name, text);
@@ -27,10 +27,10 @@ class Reader {
     if (unknown_ > kMostUnknown) {
       add("UnknownAnnotation", {}, fmt::format("{} more are unknown", unknown_ - kMostUnknown));
     }
+    return {policies_ == *defaults_ ? defaults_
+                                    : std::make_shared<const Policies>(std::move(policies_)),
+            std::move(problems_)};
   }
-
-  Policies policies_of_all() { return std::move(policies_); }
-  std::vector<kube::Problem> problems() { return std::move(problems_); }
 
  private:
   void add(std::string_view code, std::string_view name, std::string message) {
@@ -119,6 +119,7 @@ class Reader {
   }
 
   const kube::Ingress& ingress_;
+  const std::shared_ptr<const Policies>& defaults_;
   Policies policies_;
   std::vector<kube::Problem> problems_;
   std::size_t unknown_ = 0;
@@ -132,13 +133,7 @@ ReadAnnotations read_annotations(const kube::Ingress& ingress,
                            [](const auto& annotation) { return is_ours(annotation.first); })) {
     return {defaults, {}};
   }
-  Reader reader(ingress, *defaults);
-  reader.run();
-  ReadAnnotations read{defaults, reader.problems()};
-  if (auto policies = reader.policies_of_all(); policies != *defaults) {
-    read.policies = std::make_shared<const Policies>(std::move(policies));
-  }
-  return read;
+  return Reader(ingress, defaults).run();
 }
 
 }  // namespace weir::ingress
