@@ -1,15 +1,24 @@
 #include "ingress/tls_lists.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+
+#include "table/text_rules.h"
 
 namespace weir::ingress {
 
 namespace {
 
 bool is_taken(std::string_view list, int (*set)(SSL_CTX*, const char*)) {
+  // OpenSSL would stop at a zero and take what is before it.
+  if (list.size() > table::kMaxCiphers || std::ranges::any_of(list, [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+      })) {
+    return false;
+  }
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_method()),
                                                              SSL_CTX_free);
   ERR_clear_error();

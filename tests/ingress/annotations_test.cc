@@ -14,6 +14,7 @@
 #include "ingress/annotation_values.h"
 #include "ingress/objects.h"
 #include "ingress/text_template.h"
+#include "ingress/tls_lists.h"
 
 namespace weir::ingress {
 namespace {
@@ -208,6 +209,15 @@ TEST(AnnotationValues, TextTemplates) {
   std::string many;
   for (int i = 0; i < 33; ++i) many += "$host";
   EXPECT_FALSE(parse_text_template(many));
+}
+
+TEST(AnnotationValues, ListsForOpenSslHaveNoZeroInside) {
+  using namespace std::string_view_literals;
+  EXPECT_TRUE(is_cipher_list("HIGH:!aNULL"));
+  EXPECT_FALSE(is_cipher_list("HIGH\0:!aNULL"sv));
+  EXPECT_FALSE(is_cipher_list("nothing-of-the-kind"));
+  EXPECT_TRUE(is_group_list("X25519:P-256"));
+  EXPECT_FALSE(is_group_list("X25519\0:P-256"sv));
 }
 
 TEST(AnnotationValues, Durations) {
