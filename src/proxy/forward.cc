@@ -244,7 +244,9 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.place = std::move(place_);
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
-  } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
+  } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&
+             !exchange_->upgrade) {
+    // What has carried an Upgrade may be something else than weir believes it to be.
     ++upstream.requests;
     endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
   }
