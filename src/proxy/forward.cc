@@ -235,6 +235,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
   if (relay.tunnel()) {
     TunnelStart start;
     permit.hand_over(start);
+    start.request = {exchange_->host_name, exchange_->request.path, exchange_->upgrade};
     start.endpoint = endpoint;
     start.websocket = exchange_->upgrade == kWebSocket;
     start.endpoint_place = std::move(place);

@@ -9,6 +9,7 @@
 #include "proxy/control_frame.h"
 #include "proxy/socket_options.h"
 #include "proxy/tunnel_group.h"
+#include "proxy/tunnel_log.h"
 
 namespace weir::proxy {
 
@@ -73,7 +74,13 @@ std::string_view sentence_of(TunnelEnd why) {
 void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStart start) {
   auto early = std::move(start.to_backend);
   const auto seen = std::move(start.seen);
+  const auto request = start.request;
   auto* tunnel = new Tunnel(worker, std::move(client), std::move(backend), std::move(start));
+  if (worker.access_log != nullptr) {
+    log_opened(*worker.access_log, worker.options.wall_clock(), *tunnel, request);
+  }
+  tunnel->count_bytes(Side::Client, early.size());
+  tunnel->count_bytes(Side::Backend, seen.size());
   if (tunnel->direction(Side::Backend).watched) tunnel->watch(Side::Backend, seen);
   tunnel->arm();
   if (!early.empty() && !tunnel->take(Side::Client, early)) return;
@@ -95,7 +102,8 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       client_(start.client),
       counted_by_client_(start.counted_by_client),
       counted_by_route_(start.route_place.release()),
-      counted_by_endpoint_(start.endpoint_place.release()) {
+      counted_by_endpoint_(start.endpoint_place.release()),
+      tls_(stream(Side::Client).is_tls() || group_.match.path.empty()) {
   for (auto& direction : from_) direction.watched = start.websocket;
   if (!start.to_client.empty()) {
     direction(Side::Backend).rest = std::make_unique<Rest>(worker_, *this, start.to_client);
@@ -131,6 +139,9 @@ void Tunnel::count_end(TunnelEnd why) {
 
 void Tunnel::close(TunnelEnd why) {
   count_end(why);
+  if (worker_.access_log != nullptr) {
+    log_ended(*worker_.access_log, worker_.options.wall_clock(), *this, why);
+  }
   delete this;
 }
 
@@ -336,8 +347,7 @@ bool Tunnel::pump(Side from) {
     switch (result.status) {
       case IoResult::Status::Ok:
         last_byte_ = worker_.loop.now();
-        direction.bytes += result.bytes;
-        group_.counters->from[index(from)].bytes.add(result.bytes);
+        count_bytes(from, result.bytes);
         if (heartbeat_ != nullptr) {
           heartbeat_->heard[index(from)] = last_byte_;
           heartbeat_->missed[index(from)] = 0;
@@ -538,10 +548,18 @@ void Tunnel::watch(Side from, std::span<const char> bytes) {
   if (watcher.closed() && !was_closed) note_close(from);
 }
 
+void Tunnel::count_bytes(Side from, std::size_t bytes) {
+  direction(from).bytes += bytes;
+  group_.counters->from[index(from)].bytes.add(bytes);
+}
+
 void Tunnel::count_frames(Side from, const FrameCounts& counts) {
   auto& cells = group_.counters->from[index(from)];
   if (counts.data != 0) cells.data_frames.add(counts.data);
-  if (counts.messages != 0) cells.messages.add(counts.messages);
+  if (counts.messages != 0) {
+    direction(from).messages += counts.messages;
+    cells.messages.add(counts.messages);
+  }
   if (counts.pings != 0) cells.pings.add(counts.pings);
   if (counts.pongs != 0) cells.pongs.add(counts.pongs);
   if (counts.closes != 0) cells.closes.add(counts.closes);
@@ -554,6 +572,12 @@ void Tunnel::note_close(Side from) {
     first_end_ = from;
     arm();
   }
+}
+
+std::optional<std::uint16_t> Tunnel::close_code_from(Side side) const {
+  const auto& watcher = from_[index(side)].watcher;
+  if (!watcher.closed()) return std::nullopt;
+  return watcher.close_code();
 }
 
 void Tunnel::give_up_watching() {
@@ -600,6 +624,7 @@ bool Tunnel::refuse_frame(Side from) {
   }
   direction.sealed = true;
   const auto to = other(from);
+  direction.sent_code = code_for(to);
   group_.counters->close_codes[kByWeir][TunnelCounters::index_of_code(code_for(to))].add();
   if (!send(from, make_close_frame(role_towards(to), code_for(to), ending_->reason))) return false;
   return seal_if_possible(to) && finish_sides();
@@ -619,6 +644,7 @@ bool Tunnel::seal_if_possible(Side from) {
   direction.sealed = true;
   const auto to = other(from);
   const auto code = ending_->codes[index(to)];
+  direction.sent_code = code;
   group_.counters->close_codes[kByWeir][TunnelCounters::index_of_code(code)].add();
   return send(from, make_close_frame(role_towards(to), code, ending_->reason));
 }
