@@ -18,6 +18,7 @@ PEERS = tuple(kind for kind in PROXIES if kind != "weir")
 TUNNELS = 7000
 CYCLES = 7  # 49 000 tunnels in all
 SETTLE = 1  # seconds until a figure of memory is taken
+GIVE_BACK = 4  # more of them, for what a proxy gives back when a crowd has gone
 
 
 class Direct:
@@ -74,6 +75,7 @@ def memory(tls, cycles):
                 finally:
                     held.end()
                 wait_until_closed(fresh, files)
+            time.sleep(GIVE_BACK)
             figures["left"] = memory_of(fresh) / before
         finally:
             fresh.stop()

@@ -246,7 +246,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&
-             !exchange_->upgrade) {
+             exchange_->upgrade.empty()) {
     // What has carried an Upgrade may be something else than weir believes it to be.
     ++upstream.requests;
     endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
