@@ -76,6 +76,13 @@ void DataPlane::trim() {
   for (const auto& worker : workers_) worker->trim();
 }
 
+std::uint64_t DataPlane::most_connections() const {
+  const auto& limits = options_.limits;
+  std::uint64_t most = limits.descriptors - limits.descriptors / 4;
+  if (limits.connections != 0) most = std::min<std::uint64_t>(most, limits.connections);
+  return most * options_.threads;
+}
+
 std::uint64_t DataPlane::open_connections() const {
   std::uint64_t open = 0;
   for (const auto& worker : workers_) open += worker->counters().connections_open.read();

@@ -41,6 +41,10 @@ class DataPlane {
   /// Client connections, tunnels among them, over all workers.
   std::uint64_t open_connections() const;
 
+  /// Over all workers: how many client connections there may be. A tunnel's other half takes the
+  /// place of one of them.
+  std::uint64_t most_connections() const;
+
   /// The ports as bound (port 0 was replaced), in the order of the options.
   const std::vector<ListenAddress>& http() const { return http_; }
   const std::vector<ListenAddress>& https() const { return https_; }

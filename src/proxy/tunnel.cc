@@ -101,6 +101,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       last_byte_(opened_),
       client_(start.client),
       counted_by_client_(start.counted_by_client),
+      counted_by_total_(start.total_place.release()),
       counted_by_route_(start.route_place.release()),
       counted_by_endpoint_(start.endpoint_place.release()),
       tls_(stream(Side::Client).is_tls() || group_.match.path.empty()) {
@@ -118,6 +119,9 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
 
 Tunnel::~Tunnel() {
   if (counted_by_client_) group_.route->give_back(client_);
+  if (counted_by_total_) {
+    worker_.tunnels.registry().all()->tunnels.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (counted_by_route_) group_.route->tunnels.fetch_sub(1, std::memory_order_relaxed);
   if (counted_by_endpoint_) {
     endpoint_->shared(worker_.tunnels.registry())->tunnels.fetch_sub(1, std::memory_order_relaxed);

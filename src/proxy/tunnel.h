@@ -44,6 +44,7 @@ struct TunnelStart {
   std::string seen;        ///< what the backend sent right behind its 101, sent or not
   util::IpAddress client;
   AddressCounts::Place place;  ///< of the connection, which the tunnel counts on
+  RoutePlace total_place;
   RoutePlace route_place;
   EndpointPlace endpoint_place;
   bool counted_by_client = false;  ///< in SharedRoute::take
@@ -201,6 +202,7 @@ class Tunnel final : public IoListener,
   bool has_options_ = false;  // of its sockets
   // What its end counts down.
   const bool counted_by_client_;
+  const bool counted_by_total_;
   const bool counted_by_route_;
   const bool counted_by_endpoint_;
   const bool tls_;

@@ -76,6 +76,7 @@ TunnelGroup& Tunnels::passthrough_group(const table::Host& host) {
 // ---- the table ---------------------------------------------------------------------------------
 
 void Tunnels::adopt(const Delta& delta) {
+  if (delta.settings) registry_.limit = delta.settings->tunnels.limit;
   if (by_host_.empty()) return;
   for (const auto& host : delta.hosts) follow_host(host->name);
   for (const auto& name : delta.removed_hosts) follow_host(name);

@@ -76,6 +76,9 @@ class Process {
       admin_ = *std::move(admin);
       log_listener("admin", {options_.admin->address, admin_->port()});
     }
+    counters_.connections_limit = data_plane_.most_connections();
+    util::log::info("room for {} connections, or {} tunnels", counters_.connections_limit,
+                    counters_.connections_limit / 2);
     for (const auto& listen : data_plane_.http()) log_listener("http", listen);
     for (const auto& listen : data_plane_.https()) log_listener("https", listen);
     wait_for_signal();
