@@ -71,6 +71,7 @@ void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStar
   auto* tunnel = new Tunnel(worker, std::move(client), std::move(backend), std::move(start));
   if (tunnel->direction(Side::Backend).watched) tunnel->watch(Side::Backend, seen);
   tunnel->arm();
+  worker.tunnels.opened(*tunnel, tunnel->group_);
   if (!early.empty() && !tunnel->take(Side::Client, early)) return;
   // What is readable already gives no further event.
   if (tunnel->pump(Side::Client)) tunnel->pump(Side::Backend);
