@@ -87,6 +87,8 @@ TunnelGroup& Tunnels::passthrough_group(const table::Host& host) {
 
 void Tunnels::adopt(const Delta& delta) {
   if (by_host_.empty()) return;
+  // Their last tunnels may have ended since the last change.
+  for (const auto& host : std::exchange(leaving_, {})) sweep(host);
   for (const auto& host : delta.hosts) follow_host(host->name);
   for (const auto& name : delta.removed_hosts) follow_host(name);
   for (const auto& backend : delta.backends) follow_backend(*backend);
@@ -195,6 +197,8 @@ void Tunnels::sweep(const std::string& host) {
     if (of_backend->second.empty()) by_backend_.erase(of_backend);
     return true;
   });
+  const auto is_leaving = [](const auto& group) { return !group->in_table; };
+  if (std::ranges::any_of(found->second, is_leaving)) leaving_.insert(host);
   if (found->second.empty()) by_host_.erase(found);
 }
 

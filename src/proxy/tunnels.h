@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -69,6 +70,7 @@ class Tunnels : private TimerListener {
   std::optional<TimerWheel::TimePoint> drain_end_;
   std::unordered_map<std::string, std::vector<std::unique_ptr<TunnelGroup>>> by_host_;
   std::unordered_map<std::string, std::vector<TunnelGroup*>> by_backend_;
+  std::set<std::string> leaving_;  // hosts with groups that are in no table any more
 };
 
 }  // namespace weir::proxy

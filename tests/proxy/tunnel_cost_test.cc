@@ -175,9 +175,8 @@ TEST_F(TunnelCost, Pain10_GaugesAgreeWithWhatIsOpenWhateverHappens) {
     ASSERT_TRUE(test::eventually([&] { return plane_->open_connections() == tunnels.size(); }));
   }
   tunnels.clear();
-  EXPECT_TRUE(test::eventually([&] { return open_tunnels() == 0; }));
+  EXPECT_TRUE(test::eventually([&] { return opened() == all && open_tunnels() == 0; }));
   EXPECT_EQ(plane_->open_connections(), 0U);
-  EXPECT_EQ(opened(), all);
   EXPECT_EQ(ended(), all) << "each end has one reason";
 }
 
@@ -196,20 +195,32 @@ TEST_F(TunnelCost, Pain10_BytesAreCountedWhileATunnelLives) {
   EXPECT_EQ(open_tunnels(), 1U);
 }
 
-TEST_F(TunnelCost, Pain10_NumbersOfARouteThatIsGoneGoWithIt) {
+TEST_F(TunnelCost, Pain10_NumbersOfARouteThatIsGoneGoWithItsLastTunnel) {
   Backend app(echo());
   start();
+  table::TunnelPolicy policy;
+  policy.on_route_change = table::TunnelPolicy::Then::Keep;
   Delta delta;
   delta.backends = {backend("app", {app.port()})};
-  delta.hosts = {host("a", "app"), host("b", "app")};
+  delta.hosts = {tunnel_host("a", "app", policy), tunnel_host("b", "app", policy)};
   adopt(std::move(delta));
-  auto client = open_one("a");
-  client.close();
-  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 0; }));
-  ASSERT_EQ(plane_->tunnels().counters().size(), 1U);
+  auto a = open_one("a");
+  auto b = open_one("b");
+  EXPECT_TRUE(carries(a) && carries(b));  // from now on they are counted
+  b.close();
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 1; }));
+  ASSERT_EQ(plane_->tunnels().counters().size(), 2U);
   Delta removal;
-  removal.removed_hosts = {"a"};
+  removal.removed_hosts = {"a", "b"};
   adopt(std::move(removal));
+  EXPECT_EQ(plane_->tunnels().counters().size(), 1U);
+  EXPECT_EQ(open_tunnels(), 1U);
+  EXPECT_TRUE(carries(a));
+  a.close();
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 0; }));
+  Delta another;
+  another.hosts = {host("c", "app")};
+  adopt(std::move(another));
   EXPECT_TRUE(plane_->tunnels().counters().empty());
 }
 
