@@ -80,6 +80,11 @@ void add_flags(Flags& flags, Given& given, weir::proxy_control::ProcessOptions& 
   flags.number("--threads", given.threads, 1, 1024, "Workers; the default is the CPUs to be had");
   flags.text("--state-file", given.state_file,
              "Keep the last good table here, and start from it; best on a memory file system");
+  flags.text("--access-log", options.access_log,
+             "A line of JSON for each tunnel's begin and end goes to this file or pipe; \"-\" is "
+             "stdout; SIGUSR1 opens it anew");
+  flags.toggle("--access-log-query", options.access_log_query,
+               "Log queries too, with the values of tokens, keys and the like masked");
   flags.duration("--drain-delay", options.drain.delay,
                  "At the end: not ready, but still listening, for so long");
   flags.duration("--drain-timeout", options.drain.timeout,
@@ -92,8 +97,9 @@ weir::proxy::ListenAddress to_listen(const Address& address) {
   return {address.host, address.port};
 }
 
-/// The flag that gave the address that an error is about.
+/// The flag that gave the path or address that an error is about.
 std::string flag_of(const std::string& error, const Given& given) {
+  if (error.starts_with("cannot open access log ")) return "--access-log";
   const auto names = [&error](const Address& address) {
     return error.find(address.host + ":" + std::to_string(address.port)) != std::string::npos;
   };

@@ -1,8 +1,11 @@
 #include "proxy/answer.h"
 
+#include <cstdint>
 #include <ctime>
 
 #include <fmt/format.h>
+
+#include "proxy/control_frame.h"
 
 namespace weir::proxy {
 
@@ -93,6 +96,15 @@ std::string date_now() {
 
 int status_of(AnswerReason reason) {
   return wording_of(reason).status;
+}
+
+std::string make_refusing_close(AnswerReason reason, unsigned retry_after) {
+  const auto [status, phrase, sentence] = wording_of(reason);
+  // RFC 6455 §7.4.1 and IANA's registry: policy violation, try again later, bad gateway.
+  const std::uint16_t code = status == 503 ? 1013 : status >= 500 ? 1014 : 1008;
+  auto text = fmt::format("{} {}", status, sentence);
+  if (status == 503) text += fmt::format(" Retry after {} s.", retry_after);
+  return make_close_frame(FrameWatcher::Sender::Server, code, text);
 }
 
 std::string make_answer(AnswerReason reason, const AnswerRequest& request) {

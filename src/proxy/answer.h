@@ -22,4 +22,8 @@ struct AnswerRequest {
 /// A whole HTTP/1.1 response: JSON, HTML or text by `accept`, naming the status and the reason.
 std::string make_answer(AnswerReason reason, const AnswerRequest& request);
 
+/// The same for a WebSocket that weir has opened only to say so: a Close frame with code and
+/// reason.
+std::string make_refusing_close(AnswerReason reason, unsigned retry_after);
+
 }  // namespace weir::proxy

@@ -290,6 +290,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   exchange.route = route;
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   exchange.origin.read(request, arrival(), table.forwarded());
+  exchange.upgrade = read_upgrade(request, route->tunnels->other_protocols, exchange.handshake);
   if (route->https_only && !exchange.origin.https) {
     std::string location = "https://";
     const auto& asked = exchange.origin.host;
@@ -333,6 +334,10 @@ bool ClientConnection::client_has_left() const {
 
 Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location) {
   const auto& request = exchange_->request;
+  if (exchange_->upgrade == kWebSocket && reason != AnswerReason::HttpsRedirect &&
+      exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
+    co_return co_await refuse_by_close(reason);
+  }
   const bool unread_body = !exchange_->request_body.done();
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
@@ -356,6 +361,15 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   // What belongs to this request is its head, and of its body what came with it.
   begin_ += head_length_;
   co_return Next::Request;
+}
+
+Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reason) {
+  worker_.counters.answers[static_cast<std::size_t>(reason)].add();
+  worker_.counters.requests_by_code[1].add();
+  auto bytes = make_websocket_answer(exchange_->handshake);
+  bytes += make_refusing_close(reason, worker_.retry_after());
+  const bool written = co_await write_all(std::move(bytes));
+  co_return written ? Next::Linger : Next::Close;
 }
 
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {

@@ -76,8 +76,9 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Way> find_way();
   enum class Peeked : std::uint8_t { Name, Other, Gone };
   Task<Peeked> peek_server_name(std::string& name);
-  /// Undecrypted, to one of the backend's endpoints; false: none took it.
-  Task<bool> pass_through(BackendRef backend, HostRef host);
+  /// Undecrypted, to one of the backend's endpoints; false: none took it. `name` is the one asked
+  /// for, and outlives the call.
+  Task<bool> pass_through(BackendRef backend, HostRef host, std::string_view name);
   Task<bool> handshake();
   Task<bool> try_handshake();
   /// Next::Request: `head_length_` bytes of head are in the buffer.
@@ -99,6 +100,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
                       EndpointPlace& place);
   Task<Next> answer(AnswerReason reason, std::string location = {});
+  /// To a valid handshake: a 101, and the refusal in a Close frame.
+  Task<Next> refuse_by_close(AnswerReason reason);
   Task<Next> answer_malformed(AnswerReason reason);
   Task<bool> write_all(std::string bytes);
   /// Waits for the client's FIN for a while, so that it can read what we sent last.

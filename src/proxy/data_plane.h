@@ -36,6 +36,8 @@ class DataPlane {
   void drain_tunnels(std::chrono::milliseconds window);
   /// Ends the tunnels and requests that are left.
   void close_all();
+  /// Each worker soon gives back what connections that are gone have left behind.
+  void trim();
   /// Client connections, tunnels among them, over all workers.
   std::uint64_t open_connections() const;
 

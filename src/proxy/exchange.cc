@@ -34,7 +34,7 @@ Body::Step Body::take(std::span<char> bytes, bool strip) {
 }
 
 void Exchange::reset() {
-  upgrade = false;
+  upgrade = {};
   host = nullptr;
   route = nullptr;
   set_cookie.clear();

@@ -64,7 +64,7 @@ class Body {
 struct Exchange {
   RequestHead request;  ///< views into the connection's buffer
   WebSocketHandshake handshake;
-  bool upgrade = false;  ///< a valid WebSocket handshake
+  std::string_view upgrade;  ///< read_upgrade
   Body request_body;
 
   std::string host_storage;

@@ -8,7 +8,6 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/relay.h"
-#include "proxy/socket_options.h"
 #include "proxy/tunnel_permit.h"
 
 namespace weir::proxy {
@@ -37,10 +36,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   const auto lane_number = lane == nullptr ? 0 : lane->number();
   auto& exchange = *exchange_;
   auto& request = exchange.request;
-  exchange.upgrade = read_websocket_handshake(request, exchange.handshake);
 
   TunnelPermit permit;
-  if (exchange.upgrade) {
+  const bool upgrade = !exchange.upgrade.empty();
+  if (upgrade) {
     const auto admission = co_await admit_tunnel(*backend, permit);
     if (admission.client_has_left) {
       worker_.counters.requests_aborted.add();
@@ -68,12 +67,12 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
   const auto& tunnels = *route.tunnels;
-  Tries tries(worker_, *backend, *route.retries, exchange.upgrade ? &tunnels : nullptr);
+  Tries tries(worker_, *backend, *route.retries, upgrade ? &tunnels : nullptr);
   const RequestParts parts{request, exchange.origin.client, exchange.host_name};
   auto affinity = affinity_of(*backend, parts, worker_.random);
   // A connection that a PROXY header begins is one client's, and of one request.
   const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
-  bool try_kept = !exchange.upgrade && !announced;
+  bool try_kept = !upgrade && !announced;
   EndpointRef endpoint;
   for (;;) {
     if (endpoint == nullptr) endpoint = tries.next_endpoint(affinity, exchange.tried);
@@ -83,7 +82,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
                                             stream_.is_tls(), std::chrono::system_clock::now());
     }
     EndpointPlace place;
-    if (exchange.upgrade) {
+    if (upgrade) {
       place = EndpointPlace::take(endpoint->shared(worker_.tunnels.registry()),
                                   tunnels.limit_per_endpoint);
       if (!place) {
@@ -236,17 +235,18 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
   if (relay.tunnel()) {
     TunnelStart start;
     permit.hand_over(start);
+    start.request = {exchange_->host_name, exchange_->request.path, exchange_->upgrade};
     start.endpoint = endpoint;
+    start.websocket = exchange_->upgrade == kWebSocket;
     start.endpoint_place = std::move(place);
     start.to_client = relay.take_unsent();
     start.seen = relay.take_seen();
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
     tunnelled_ = true;
-    keep_alive(backend.io()->fd);
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&
-             !exchange_->upgrade) {
+             exchange_->upgrade.empty()) {
     // What has carried an Upgrade may be something else than weir believes it to be.
     ++upstream.requests;
     endpoint->keep_idle(std::move(upstream), worker_.pool_limits);

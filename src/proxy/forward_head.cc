@@ -66,6 +66,11 @@ bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Fi
   }
 }
 
+void add_upgrade(std::string& text, std::string_view protocol) {
+  text += "Connection: Upgrade\r\n";
+  add_line(text, "Upgrade", protocol);
+}
+
 }  // namespace
 
 void Gather::add(std::string_view bytes) {
@@ -127,7 +132,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   }
   const auto first_lines = text.size();
 
-  if (edit.upgrade) text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  if (!edit.upgrade.empty()) add_upgrade(text, edit.upgrade);
   add_line(text, "X-Forwarded-For", origin.forwarded_for);
   add_line(text, "X-Real-IP", origin.client);
   add_line(text, "X-Forwarded-Host", origin.host);
@@ -174,8 +179,8 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
     }
   }
   const auto first_lines = text.size();
-  if (edit.upgrade) {
-    text += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  if (!edit.upgrade.empty()) {
+    add_upgrade(text, edit.upgrade);
   } else if (!edit.keep_alive) {
     text += "Connection: close\r\n";
   } else if (edit.client_version == 10) {

@@ -37,7 +37,7 @@ struct Forwarded {
 };
 
 struct RequestEdit {
-  bool upgrade = false;           ///< a valid WebSocket handshake
+  std::string_view upgrade;       ///< the protocol to go on with, or empty
   bool keep_underscores = false;  ///< fields with "_" in their name go on, too
 };
 
@@ -48,7 +48,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
 struct ResponseEdit {
   int client_version = 11;      ///< 10: the body goes on without its chunked coding
   bool keep_alive = true;       ///< of the client's connection, after this response
-  bool upgrade = false;         ///< a 101 to a WebSocket handshake
+  std::string_view upgrade;     ///< the protocol of a 101, or empty
   std::string_view hsts;        ///< replaces Strict-Transport-Security, unless empty
   std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
 };

@@ -208,7 +208,7 @@ class ViewParser final : public http::basic_parser<IsRequest> {
   HeadError error_ = HeadError::None;
 };
 
-/// Fills `keep_alive`, `upgrade_websocket` and marks the fields that Connection names (RFC 9110
+/// Fills `keep_alive`, `upgrade` and marks the fields that Connection names (RFC 9110
 /// §7.6.1).
 void read_connection(MessageHead& head) {
   bool close = false;
@@ -242,7 +242,7 @@ void read_connection(MessageHead& head) {
     if (only != nullptr) return;
     only = &field;
   }
-  head.upgrade_websocket = only != nullptr && equal_ignoring_case(only->value, "websocket");
+  if (only != nullptr) head.upgrade = only->value;
 }
 
 /// Content-Length and Transfer-Encoding, as strictly as RFC 9112 §6 allows.
@@ -366,7 +366,7 @@ HeadScanner::State HeadScanner::scan(std::string_view bytes) {
 
 HeadError parse_request_head(std::string_view bytes, const Limits& limits, RequestHead& head) {
   head.fields.clear();
-  head.upgrade_websocket = false;
+  head.upgrade = {};
   ViewParser<true, RequestHead> parser(bytes, limits, head);
   if (const auto error = parser.parse(); error != HeadError::None) return error;
   read_connection(head);
@@ -379,7 +379,7 @@ HeadError parse_request_head(std::string_view bytes, const Limits& limits, Reque
 HeadError parse_response_head(std::string_view bytes, std::string_view request_method,
                               const Limits& limits, ResponseHead& head) {
   head.fields.clear();
-  head.upgrade_websocket = false;
+  head.upgrade = {};
   ViewParser<false, ResponseHead> parser(bytes, limits, head);
   if (const auto error = parser.parse(); error != HeadError::None) return error;
   if (head.status < 100 || head.status > 599) return HeadError::Malformed;

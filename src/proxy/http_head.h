@@ -62,8 +62,8 @@ struct MessageHead {
   std::string_view start_line;  ///< CRLF included
   std::vector<Field> fields;    ///< in the order received
   Framing framing;
-  bool keep_alive = true;          ///< by version and Connection
-  bool upgrade_websocket = false;  ///< Connection: upgrade and Upgrade: websocket
+  bool keep_alive = true;    ///< by version and Connection
+  std::string_view upgrade;  ///< the only Upgrade field, if Connection has "upgrade"; or empty
 
   /// The first field of that name, else nullptr.
   const Field* find(FieldName id) const;

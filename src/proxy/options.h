@@ -55,7 +55,10 @@ struct Limits {
   std::size_t handshakes = 512;  ///< TLS handshakes under way, per worker; others wait
 };
 
-/// What time it is for people: of session tickets and OCSP responses. Called on any thread.
+class AccessLog;
+
+/// What time it is for people: of session tickets, OCSP responses and log lines. Called on any
+/// thread.
 using WallClock = std::function<std::chrono::system_clock::time_point()>;
 
 /// What the data plane needs to start. Immutable afterwards.
@@ -66,6 +69,7 @@ struct Options {
   Timeouts timeouts;
   Limits limits;
   WallClock wall_clock = std::chrono::system_clock::now;
+  AccessLog* access_log = nullptr;  ///< outlives the data plane; nullptr: none
 };
 
 }  // namespace weir::proxy

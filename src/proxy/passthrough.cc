@@ -4,7 +4,6 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/client_hello.h"
-#include "proxy/socket_options.h"
 #include "proxy/target.h"
 #include "proxy/tunnel_group.h"
 
@@ -45,12 +44,12 @@ Task<ClientConnection::Way> ClientConnection::find_way() {
   if (host == nullptr || host->policy().passthrough.empty()) co_return Way::Handshake;
   auto backend = worker_.table.find_backend(host->policy().passthrough);
   bool open = false;
-  if (backend != nullptr) open = co_await pass_through(std::move(backend), HostRef(host));
+  if (backend != nullptr) open = co_await pass_through(std::move(backend), HostRef(host), *name);
   if (!open) worker_.counters.passthrough_failures.add();
   co_return Way::Close;
 }
 
-Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host) {
+Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host, std::string_view name) {
   std::vector<EndpointRef> tried;
   auto failure = AnswerReason::NoEndpoint;
   for (;;) {
@@ -66,13 +65,13 @@ Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host) {
       tunnelled_ = true;
       worker_.counters.passthrough_opened.add();
       TunnelStart start;
+      start.request = {name, "", "tls"};
       start.group = &worker_.tunnels.passthrough_group(host->policy());
       start.endpoint_place = EndpointPlace::take(endpoint->shared(worker_.tunnels.registry()), 0);
       start.endpoint = std::move(endpoint);
       start.websocket = false;
       start.client = util::IpAddress::parse(address_).value_or(util::IpAddress{});
       start.place = std::move(place_);
-      keep_alive(stream.io()->fd);
       Tunnel::open(worker_, std::move(stream_), std::move(stream), std::move(start));
       co_return true;
     }

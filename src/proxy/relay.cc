@@ -238,12 +238,16 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
 
 void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   const auto& head = exchange_.response;
-  if (!exchange_.upgrade || !check_websocket_answer(head, exchange_.handshake).empty()) {
+  const auto protocol = exchange_.upgrade;
+  const bool right = protocol == kWebSocket
+                         ? check_websocket_answer(head, exchange_.handshake).empty()
+                         : !protocol.empty() && equal_ignoring_case(head.upgrade, protocol);
+  if (!right) {
     fail(AnswerReason::BadResponse);
     return;
   }
   ResponseEdit edit;
-  edit.upgrade = true;
+  edit.upgrade = protocol;
   if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   edit.set_cookie = exchange_.set_cookie;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
@@ -371,7 +375,7 @@ std::chrono::milliseconds ClientConnection::Relay::patience() const {
     return body_rate_.limit(usual, worker_.loop.now());
   }
   if (phase_ != Phase::Head) return timeouts.response_body;
-  if (exchange_.upgrade) {
+  if (!exchange_.upgrade.empty()) {
     return std::chrono::milliseconds(exchange_.route->tunnels->handshake_timeout_ms);
   }
   return head_sent_ && to_backend_.empty() ? timeouts.response_head : timeouts.send;

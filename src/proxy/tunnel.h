@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/intrusive/list.hpp>
 
@@ -24,8 +26,16 @@ using TunnelOfGroup =
     boost::intrusive::list_base_hook<boost::intrusive::tag<TunnelGroup>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
+/// What only the log wants to know of a handshake. Views that live until `Tunnel::open` returns.
+struct TunnelRequest {
+  std::string_view host;    ///< normalised; a route's may be a wildcard
+  std::string_view target;  ///< path and query as sent; empty: undecrypted TLS
+  std::string_view protocol;
+};
+
 /// What a handshake has settled for the tunnel that it opens.
 struct TunnelStart {
+  TunnelRequest request;
   TunnelGroup* group = nullptr;
   EndpointRef endpoint;
   bool websocket = true;   ///< its bytes are frames
@@ -71,8 +81,16 @@ class Tunnel final : public IoListener,
   const util::IpAddress& client() const { return client_; }
   const Endpoint& endpoint() const { return *endpoint_; }
   TimerWheel::TimePoint opened() const { return opened_; }
+  std::chrono::nanoseconds lasted() const { return worker_.loop.now() - opened_; }
   TimerWheel::TimePoint last_byte() const { return last_byte_; }
   std::uint64_t bytes_from(Side side) const { return from_[index(side)].bytes; }
+  std::uint64_t messages_from(Side side) const { return from_[index(side)].messages; }
+  /// Of that side's Close frame; nullopt: none has come.
+  std::optional<std::uint16_t> close_code_from(Side side) const;
+  /// Of the Close frame that weir itself has sent there; 0: none.
+  std::uint16_t close_code_to(Side side) const { return from_[index(other(side))].sent_code; }
+  /// The client's side is encrypted.
+  bool is_tls() const { return tls_; }
   bool is_ending() const { return ending_ != nullptr; }
 
   /// Ends it politely. `code` 0: the policy's. May delete this.
@@ -91,8 +109,10 @@ class Tunnel final : public IoListener,
  private:
   /// Bytes that the destination has not taken yet.
   struct Rest {
+    Rest(WorkerState& worker, OpenConnection& owner, std::string_view unsent);
     std::string bytes;
     TimerWheel::TimePoint since;  // the last progress
+    HeldBytes::Holder held;
   };
   struct Direction {
     explicit Direction(FrameWatcher::Sender sender) : watcher(sender) {}
@@ -100,8 +120,10 @@ class Tunnel final : public IoListener,
     std::unique_ptr<std::string> held;  // of a frame that perhaps does not go on
     FrameWatcher watcher;
     std::uint64_t bytes = 0;
-    std::uint8_t careful = 0;  // small reads to come: the destination did not take a whole one
-    bool watched = false;      // its frames are followed
+    std::uint64_t messages = 0;
+    std::uint16_t sent_code = 0;  // of our Close frame
+    std::uint8_t careful = 0;     // small reads to come: the destination did not take a whole one
+    bool watched = false;         // its frames are followed
     bool source_ended = false;
     bool sealed = false;    // our Close frame is the last that goes there
     bool finished = false;  // our FIN is out
@@ -145,14 +167,15 @@ class Tunnel final : public IoListener,
   bool finish_sides();
   bool beat();
   bool ping(Side side);
+  void set_options();
 
   void watch(Side from, std::span<const char> bytes);
+  void count_bytes(Side from, std::size_t bytes);
   void count_frames(Side from, const FrameCounts& counts);
   void note_close(Side from);
   void give_up_watching();
   bool may_be_own_pong(Side from) const;
   bool is_own_pong(std::span<const char> frame, const FrameHeader& header) const;
-  void count_held();
   void arm();
   void plan_duration();
   void count_end(TunnelEnd why);
@@ -165,9 +188,6 @@ class Tunnel final : public IoListener,
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Heartbeat> heartbeat_;
   AddressCounts::Place place_;
-  RoutePlace route_place_;
-  EndpointPlace endpoint_place_;
-  HeldBytes::Holder held_;
   Timer timer_;
   const std::uint64_t id_;
   const TimerWheel::TimePoint opened_;
@@ -177,8 +197,13 @@ class Tunnel final : public IoListener,
   TunnelEnd planned_ = TunnelEnd::Count;
   Side first_end_ = Side::Client;  // whose Close or FIN came first
   bool any_end_ = false;
-  bool by_frame_ = false;  // the policy wants to see each frame before it goes on
+  bool by_frame_ = false;     // the policy wants to see each frame before it goes on
+  bool has_options_ = false;  // of its sockets
+  // What its end counts down.
   const bool counted_by_client_;
+  const bool counted_by_route_;
+  const bool counted_by_endpoint_;
+  const bool tls_;
 };
 
 }  // namespace weir::proxy

@@ -28,7 +28,9 @@ Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& 
   using std::chrono::nanoseconds;
   const auto& policy = *exchange_->route->tunnels;
   const auto& request = exchange_->request;
-  if (!policy.websocket) co_return Admission{AnswerReason::WebSocketOff};
+  if (!policy.websocket && exchange_->upgrade == kWebSocket) {
+    co_return Admission{AnswerReason::WebSocketOff};
+  }
   if (worker_.draining) co_return Admission{AnswerReason::Draining};
   bool present = false;
   const auto origin = origin_of(request, present);

@@ -19,6 +19,7 @@ struct TunnelGroup {
   std::string host;
   table::PathMatch match;  ///< an empty path: undecrypted TLS
   std::string backend;
+  std::string origin;                      ///< table::Route::origin when the group was made
   util::Rare<table::TunnelPolicy> policy;  ///< as the table has it now
   std::shared_ptr<SharedRoute> route;
   std::shared_ptr<TunnelCounters> counters;

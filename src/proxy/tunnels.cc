@@ -63,6 +63,7 @@ TunnelGroup& Tunnels::group(const std::string& host, const table::PathMatch& mat
   made.host = host;
   made.match = match;
   made.backend = backend;
+  made.origin = origin;
   made.policy = policy;
   made.route = registry_.route(host + (match.kind == table::PathMatch::Kind::Exact ? " =" : " ") +
                                match.path);

@@ -46,8 +46,9 @@ const Field* only(const MessageHead& head, FieldName id) {
 }  // namespace
 
 bool read_websocket_handshake(const RequestHead& head, WebSocketHandshake& handshake) {
-  if (!head.upgrade_websocket || head.method != "GET" || head.version != 11 ||
-      head.framing.kind != Framing::Kind::None || head.find(FieldName::ContentLength) != nullptr) {
+  if (!equal_ignoring_case(head.upgrade, kWebSocket) || head.method != "GET" ||
+      head.version != 11 || head.framing.kind != Framing::Kind::None ||
+      head.find(FieldName::ContentLength) != nullptr) {
     return false;
   }
   const auto* key = only(head, FieldName::SecWebSocketKey);
@@ -65,9 +66,34 @@ bool read_websocket_handshake(const RequestHead& head, WebSocketHandshake& hands
   return true;
 }
 
+std::string_view read_upgrade(const RequestHead& head, const std::vector<std::string>& others,
+                              WebSocketHandshake& handshake) {
+  if (head.upgrade.empty()) return {};
+  if (read_websocket_handshake(head, handshake)) return kWebSocket;
+  if (head.version != 11 || head.framing.kind != Framing::Kind::None) return {};
+  for (const auto& other : others) {
+    if (equal_ignoring_case(head.upgrade, other)) return other;
+  }
+  return {};
+}
+
+std::string make_websocket_answer(const WebSocketHandshake& handshake) {
+  std::string answer =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: " +
+      handshake.accept + "\r\n";
+  for_each_token(handshake.protocols, [&](std::string_view offered) {
+    answer += "Sec-WebSocket-Protocol: ";
+    answer += offered;
+    answer += "\r\n";
+    return false;  // the first is enough
+  });
+  return answer + "\r\n";
+}
+
 std::string_view check_websocket_answer(const ResponseHead& head,
                                         const WebSocketHandshake& handshake) {
-  if (!head.upgrade_websocket) return "101 without Upgrade: websocket";
+  if (!equal_ignoring_case(head.upgrade, kWebSocket)) return "101 without Upgrade: websocket";
   const auto* accept = only(head, FieldName::SecWebSocketAccept);
   if (accept == nullptr || accept->value != handshake.accept) {
     return "101 with a wrong Sec-WebSocket-Accept";

@@ -29,6 +29,8 @@ class Worker {
   void stop_accepting();
   void drain_tunnels(std::chrono::milliseconds window);
   void close_all();
+  /// Gives memory back that a crowd has left behind.
+  void trim();
 
   const Counters& counters() const { return state_.counters; }
 

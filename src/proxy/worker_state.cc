@@ -19,6 +19,7 @@ WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelReg
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
       handshakes(loop, with.limits.handshakes, counters),
       tunnels(*this, registry),
+      access_log(with.access_log == nullptr ? nullptr : &with.access_log->add_worker()),
       scratch_memory(std::make_unique_for_overwrite<char[]>(kScratch)),
       pool_limits{with.limits.pool_idle_per_endpoint, with.timeouts.upstream_idle,
                   with.limits.requests_per_upstream_connection},

@@ -7,6 +7,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include "proxy/access_log.h"
 #include "proxy/connection_limits.h"
 #include "proxy/counters.h"
 #include "proxy/endpoint.h"
@@ -63,6 +64,7 @@ struct WorkerState {
   UpstreamTls upstream_tls{table};
   Tunnels tunnels;
   LogLimiter log_limiter;
+  AccessLogBuffer* access_log;  ///< nullptr: none
   std::unique_ptr<char[]> scratch_memory;
   bool draining = false;  ///< no new requests on open connections
   PoolLimits pool_limits;

@@ -34,6 +34,7 @@ struct ControlCounters {
   std::uint64_t state_failures = 0;
   std::uint64_t dns_answers = 0;
   std::uint64_t dns_failures = 0;
+  std::uint64_t access_log_dropped = 0;  ///< lines
 };
 
 }  // namespace weir::proxy_control

@@ -357,6 +357,9 @@ class Collector : public prometheus::Collectable {
     counter_family("weir_proxy_dns_lookups_total", "DNS lookups of backends.");
     series({{"result", "ok"}}, static_cast<double>(control_.dns_answers));
     series({{"result", "failed"}}, static_cast<double>(control_.dns_failures));
+    counter("weir_proxy_access_log_dropped_total",
+            "Lines of the access log for which there was no room.",
+            static_cast<double>(control_.access_log_dropped));
     gauge("weir_proxy_workers", "Worker threads.", static_cast<double>(workers_.size()));
     gauge_family("weir_proxy_build_info", "1, labelled with the version.");
     series({{"version", util::kVersion}}, 1);

@@ -1,12 +1,16 @@
 #include "proxy_control/proxy_process.h"
 
+#include <malloc.h>
+
 #include <csignal>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "proxy/data_plane.h"
+#include "proxy_control/access_log_writer.h"
 #include "proxy_control/control_client.h"
+#include "proxy_control/memory_keeper.h"
 #include "proxy_control/metrics.h"
 #include "proxy_control/table_service.h"
 #include "util/admin_server.h"
@@ -19,19 +23,30 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::chrono::seconds kMemoryPeriod{1};
+
 void log_listener(const char* what, const proxy::ListenAddress& listen) {
   const bool v6 = listen.address.find(':') != std::string::npos;
   util::log::info("{} listening on {}{}{}:{}", what, v6 ? "[" : "", listen.address, v6 ? "]" : "",
                   listen.port);
 }
 
+/// The workers write to it until they are gone, so it outlives the data plane.
+struct AccessLog {
+  explicit AccessLog(bool with_query) : lines(with_query) {}
+
+  proxy::AccessLog lines;
+  std::unique_ptr<AccessLogWriter> writer;  // nullptr: there is none
+};
+
 /// All parts, built in this order, gone in the other: what posts to the io_context goes before it.
 class Process {
  public:
   Process(const ProcessOptions& options, std::unique_ptr<proxy::DataPlane>& data_plane,
-          asio::io_context& io)
+          AccessLog& access_log, asio::io_context& io)
       : options_(options),
         io_(io),
+        access_log_(access_log),
         data_plane_(*data_plane),
         service_(
             io,
@@ -47,7 +62,11 @@ class Process {
                 [this] { return data_plane_.open_connections(); },
                 [this] { data_plane_.close_all(); }},
                [this] { io_.stop(); }),
-        signals_(io, SIGTERM, SIGINT) {}
+        memory_(io, kMemoryPeriod,
+                {[this] { return data_plane_.open_connections(); }, [this] { data_plane_.trim(); },
+                 [] { ::malloc_trim(0); }}),
+        signals_(io, SIGTERM, SIGINT),
+        reopen_signal_(io, SIGUSR1) {}
 
   util::Result<void> run() {
     if (options_.admin) {
@@ -60,6 +79,7 @@ class Process {
     for (const auto& listen : data_plane_.http()) log_listener("http", listen);
     for (const auto& listen : data_plane_.https()) log_listener("https", listen);
     wait_for_signal();
+    wait_for_reopen();
     if (!options_.state_file.empty()) service_.keep_state(StateFile(options_.state_file), {});
     client_.start();
     io_.run();
@@ -68,10 +88,11 @@ class Process {
   }
 
  private:
-  util::AdminAnswer page(std::string_view path) const {
+  util::AdminAnswer page(std::string_view path) {
     if (path == "/healthz") return util::probe_answer("");
     if (path == "/readyz" || path == "/lb-healthz") return util::probe_answer(why_not_ready());
     if (path == "/metrics") {
+      counters_.access_log_dropped = access_log_.lines.dropped();
       return util::metrics_answer(
           metrics_text(data_plane_.counters(), data_plane_.tunnels(), counters_));
     }
@@ -96,25 +117,45 @@ class Process {
     });
   }
 
+  /// Without a log as well: whoever rotates logs need not know.
+  void wait_for_reopen() {
+    reopen_signal_.async_wait([this](const boost::system::error_code& error, int /*signal*/) {
+      if (error) return;
+      if (access_log_.writer != nullptr) access_log_.writer->reopen();
+      wait_for_reopen();
+    });
+  }
+
   const ProcessOptions& options_;
   asio::io_context& io_;
+  AccessLog& access_log_;
   proxy::DataPlane& data_plane_;
   ControlCounters counters_;
   TableService service_;
   ControlClient client_;
   Drain drain_;
+  MemoryKeeper memory_;
   std::unique_ptr<util::AdminServer> admin_;
   asio::signal_set signals_;
+  asio::signal_set reopen_signal_;
 };
 
 }  // namespace
 
 util::Result<void> run_proxy(const ProcessOptions& options) {
   asio::io_context io(1);
-  auto data_plane = proxy::DataPlane::start(options.data_plane);
+  AccessLog access_log(options.access_log_query);
+  auto data_plane_options = options.data_plane;
+  if (!options.access_log.empty()) {
+    auto writer = AccessLogWriter::start(options.access_log, access_log.lines);
+    if (!writer) return writer.error();
+    access_log.writer = *std::move(writer);
+    data_plane_options.access_log = &access_log.lines;
+  }
+  auto data_plane = proxy::DataPlane::start(data_plane_options);
   if (!data_plane) return data_plane.error();
   // The coroutines' frames, which refer to the process, live in `io` and end with it.
-  Process process(options, *data_plane, io);
+  Process process(options, *data_plane, access_log, io);
   return process.run();
 }
 

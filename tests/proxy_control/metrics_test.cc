@@ -73,7 +73,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
         "weir_proxy_local_answers_total{reason=\"tunnel_limit\"} 0",
         "weir_proxy_control_refusals_total{reason=\"malformed\"} 0",
         "weir_proxy_dns_lookups_total{result=\"failed\"} 0", "weir_proxy_state_writes_total 0",
-        "weir_proxy_build_info{version=\"0."}) {
+        "weir_proxy_access_log_dropped_total 0", "weir_proxy_build_info{version=\"0."}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + line));
   }
   EXPECT_THAT(text, Not(HasSubstr("\"\"")));  // every closed list has all its names
