@@ -83,6 +83,7 @@ void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStar
   tunnel->count_bytes(Side::Backend, seen.size());
   if (tunnel->direction(Side::Backend).watched) tunnel->watch(Side::Backend, seen);
   tunnel->arm();
+  worker.tunnels.opened(*tunnel, tunnel->group_);
   if (!early.empty() && !tunnel->take(Side::Client, early)) return;
   // What is readable already gives no further event.
   if (tunnel->pump(Side::Client)) tunnel->pump(Side::Backend);

@@ -26,6 +26,17 @@ void spread(const std::vector<Tunnel*>& tunnels, TunnelEnd why, TimerWheel::Time
   for (std::size_t i = 0; i < tunnels.size(); ++i) tunnels[i]->plan_end(why, times[i]);
 }
 
+std::vector<Tunnel*> all_of(TunnelGroup& group) {
+  std::vector<Tunnel*> all;
+  for (auto& tunnel : group.tunnels) all.push_back(&tunnel);
+  return all;
+}
+
+/// Over which tunnels end.
+milliseconds window_of(const table::TunnelPolicy& policy, Then then) {
+  return milliseconds(then == Then::Cut ? 0 : policy.drain_window_ms);
+}
+
 /// Endpoints are sorted by id.
 const table::Endpoint* find(const table::Backend& backend, const Endpoint& endpoint) {
   const auto& all = backend.endpoints;
@@ -78,6 +89,8 @@ TunnelGroup& Tunnels::passthrough_group(const table::Host& host) {
 void Tunnels::adopt(const Delta& delta) {
   if (delta.settings) registry_.limit = delta.settings->tunnels.limit;
   if (by_host_.empty()) return;
+  // Their last tunnels may have ended since the last change.
+  for (const auto& host : std::exchange(leaving_, {})) sweep(host);
   for (const auto& host : delta.hosts) follow_host(host->name);
   for (const auto& name : delta.removed_hosts) follow_host(name);
   for (const auto& backend : delta.backends) follow_backend(*backend);
@@ -110,7 +123,7 @@ void Tunnels::follow_group(TunnelGroup& group, const table::Host* host) {
   }
   const bool stayed = std::exchange(group.in_table, stays);
   if (!stays ? stayed : admits_others) {
-    route_changed(group);
+    route_changed(*group.policy, all_of(group));
   } else if (stays && !stayed) {
     // It is back before all of them have gone.
     for (auto& tunnel : group.tunnels) {
@@ -127,42 +140,53 @@ void Tunnels::take_policy(TunnelGroup& group, const util::Rare<table::TunnelPoli
   }
 }
 
-void Tunnels::route_changed(TunnelGroup& group) {
-  const auto& policy = *group.policy;
+void Tunnels::route_changed(const table::TunnelPolicy& policy,
+                            const std::vector<Tunnel*>& tunnels) {
   if (policy.on_route_change == Then::Keep) return;
-  std::vector<Tunnel*> all;
-  for (auto& tunnel : group.tunnels) all.push_back(&tunnel);
-  const milliseconds window(policy.on_route_change == Then::Cut ? 0 : policy.drain_window_ms);
-  spread(all, TunnelEnd::RouteChanged, worker_.loop.now(), window, next_random(worker_.random));
+  spread(tunnels, TunnelEnd::RouteChanged, worker_.loop.now(),
+         window_of(policy, policy.on_route_change), next_random(worker_.random));
 }
 
 void Tunnels::follow_backend(const table::Backend& backend) {
-  // Names that DNS resolves turn their addresses round: none of them is ever gone.
-  if (backend.dns) return;
   const auto found = by_backend_.find(backend.name);
   if (found == by_backend_.end()) return;
-  for (auto* group : found->second) {
-    const auto& policy = *group->policy;
-    if (policy.on_endpoint_end == Then::Keep) continue;
-    std::vector<Tunnel*> terminating;
-    std::vector<Tunnel*> gone;
-    for (auto& tunnel : group->tunnels) {
-      const auto* now = find(backend, tunnel.endpoint());
-      if (now == nullptr) {
-        gone.push_back(&tunnel);
-      } else if (now->state == State::Draining) {
-        // One that has its time already keeps it.
-        if (tunnel.planned() != TunnelEnd::EndpointTerminating) terminating.push_back(&tunnel);
-      } else if (tunnel.planned() == TunnelEnd::EndpointTerminating ||
-                 tunnel.planned() == TunnelEnd::EndpointGone) {
-        tunnel.drop_plan();
-      }
+  for (auto* group : found->second) follow_endpoints(backend, *group->policy, all_of(*group));
+}
+
+void Tunnels::follow_endpoints(const table::Backend& backend, const table::TunnelPolicy& policy,
+                               const std::vector<Tunnel*>& tunnels) {
+  // Names that DNS resolves turn their addresses round: none of them is ever gone.
+  if (backend.dns || policy.on_endpoint_end == Then::Keep) return;
+  std::vector<Tunnel*> terminating;
+  std::vector<Tunnel*> gone;
+  for (auto* tunnel : tunnels) {
+    const auto* now = find(backend, tunnel->endpoint());
+    if (now == nullptr) {
+      gone.push_back(tunnel);
+    } else if (now->state == State::Draining) {
+      // One that has its time already keeps it.
+      if (tunnel->planned() != TunnelEnd::EndpointTerminating) terminating.push_back(tunnel);
+    } else if (tunnel->planned() == TunnelEnd::EndpointTerminating ||
+               tunnel->planned() == TunnelEnd::EndpointGone) {
+      tunnel->drop_plan();
     }
-    const milliseconds window(policy.on_endpoint_end == Then::Cut ? 0 : policy.drain_window_ms);
-    const auto now = worker_.loop.now();
-    spread(terminating, TunnelEnd::EndpointTerminating, now, window, next_random(worker_.random));
-    // Its own FIN comes first, if it can still send one.
-    spread(gone, TunnelEnd::EndpointGone, now + kGoneHold, window / 5, next_random(worker_.random));
+  }
+  const auto window = window_of(policy, policy.on_endpoint_end);
+  const auto now = worker_.loop.now();
+  spread(terminating, TunnelEnd::EndpointTerminating, now, window, next_random(worker_.random));
+  // Its own FIN comes first, if it can still send one.
+  spread(gone, TunnelEnd::EndpointGone, now + kGoneHold, window / 5, next_random(worker_.random));
+}
+
+void Tunnels::opened(Tunnel& tunnel, const TunnelGroup& group) {
+  const auto now = worker_.loop.now();
+  if (drain_end_) {
+    const auto left = std::chrono::ceil<milliseconds>(std::max(*drain_end_, now) - now);
+    spread({&tunnel}, TunnelEnd::Drain, now, left, next_random(worker_.random));
+  }
+  if (!group.in_table) route_changed(*group.policy, {&tunnel});
+  if (const auto backend = worker_.table.find_backend(group.backend)) {
+    follow_endpoints(backend->policy(), *group.policy, {&tunnel});
   }
 }
 
@@ -175,12 +199,15 @@ void Tunnels::sweep(const std::string& host) {
     if (of_backend->second.empty()) by_backend_.erase(of_backend);
     return true;
   });
+  const auto is_leaving = [](const auto& group) { return !group->in_table; };
+  if (std::ranges::any_of(found->second, is_leaving)) leaving_.insert(host);
   if (found->second.empty()) by_host_.erase(found);
 }
 
 // ---- all of them -------------------------------------------------------------------------------
 
 void Tunnels::drain(milliseconds window) {
+  drain_end_ = worker_.loop.now() + window;
   std::vector<Tunnel*> all;
   for_each([&](Tunnel& tunnel) { all.push_back(&tunnel); });
   spread(all, TunnelEnd::Drain, worker_.loop.now(), window, next_random(worker_.random));

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,7 +38,11 @@ class Tunnels : private TimerListener {
   /// or end, as their policy says.
   void adopt(const Delta& delta);
 
-  /// Every tunnel ends politely within `window`, in an order that nobody knows.
+  /// Of this group, just now. What has changed since its handshake began holds for it as well.
+  void opened(Tunnel& tunnel, const TunnelGroup& group);
+
+  /// Every tunnel ends politely within `window`, in an order that nobody knows; those that
+  /// handshakes under way still open, too.
   void drain(std::chrono::milliseconds window);
 
   /// Called for each tunnel; it may end it.
@@ -50,7 +56,9 @@ class Tunnels : private TimerListener {
   void follow_group(TunnelGroup& group, const table::Host* host);
   void take_policy(TunnelGroup& group, const util::Rare<table::TunnelPolicy>& policy);
   void follow_backend(const table::Backend& backend);
-  void route_changed(TunnelGroup& group);
+  void follow_endpoints(const table::Backend& backend, const table::TunnelPolicy& policy,
+                        const std::vector<Tunnel*>& tunnels);
+  void route_changed(const table::TunnelPolicy& policy, const std::vector<Tunnel*>& tunnels);
   /// Forgets the host's groups that nobody needs.
   void sweep(const std::string& host);
   void on_timer(Timer&) override;
@@ -59,8 +67,10 @@ class Tunnels : private TimerListener {
   WorkerState& worker_;
   TunnelRegistry& registry_;
   Timer tick_;  // runs while some policy rebalances
+  std::optional<TimerWheel::TimePoint> drain_end_;
   std::unordered_map<std::string, std::vector<std::unique_ptr<TunnelGroup>>> by_host_;
   std::unordered_map<std::string, std::vector<TunnelGroup*>> by_backend_;
+  std::set<std::string> leaving_;  // hosts with groups that are in no table any more
 };
 
 }  // namespace weir::proxy

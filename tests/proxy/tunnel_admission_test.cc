@@ -175,6 +175,7 @@ TEST_F(TunnelAdmission, Pain21_AClientHasItsShareOfTunnelsAndAllItsPlainRequests
   }
   // A place is free again however its tunnel ended.
   for (const bool reset : {false, true}) {
+    for (auto& client : open_) EXPECT_TRUE(carries(client));  // each is counted
     auto leaving = std::move(open_.front());
     open_.erase(open_.begin());
     reset ? leaving.reset() : leaving.close();

@@ -242,7 +242,8 @@ TEST_F(TunnelHandshake, Pain14_WhatIsNoHandshakeToTheLetterOpensNothing) {
        }) {
     auto client = connect();
     client.send(no_handshake);
-    EXPECT_EQ(receive_response(client).status, 502) << no_handshake;
+    const bool head = no_handshake.starts_with("HEAD ");
+    EXPECT_EQ(receive_response(client, head).status, 502) << no_handshake;
   }
   for (const auto& head : heads()) {
     EXPECT_EQ(head.find("\r\nUpgrade:"), std::string::npos) << head;
