@@ -21,14 +21,14 @@ constexpr milliseconds kTick{1'000};
 
 /// Gives each of `tunnels` its time within the window: evenly, in an order that nobody knows.
 void spread(std::vector<Tunnel*> tunnels, TunnelEnd why, TimerWheel::TimePoint begin,
-            milliseconds window, std::uint64_t seed) {
+            milliseconds window, std::uint64_t seed, const CloseWords* words = nullptr) {
   if (tunnels.empty()) return;
   std::shuffle(tunnels.begin(), tunnels.end(), std::mt19937_64(seed));
   const auto step = std::chrono::nanoseconds(window) / static_cast<long>(tunnels.size());
   // Workers begin at different places, so that two of them do not speak at once.
   auto at = begin + (step.count() == 0 ? step : step * static_cast<long>(seed % 1024) / 1024);
   for (auto* tunnel : tunnels) {
-    tunnel->plan_end(why, at);
+    tunnel->plan_end(why, at, words);
     at += step;
   }
 }
@@ -193,6 +193,21 @@ void Tunnels::drain(milliseconds window) {
   std::vector<Tunnel*> all;
   for_each([&](Tunnel& tunnel) { all.push_back(&tunnel); });
   spread(std::move(all), TunnelEnd::Drain, worker_.loop.now(), window, next_random(worker_.random));
+}
+
+std::size_t Tunnels::end(const std::function<bool(const Tunnel&)>& picks, const CloseWords& words,
+                         milliseconds window) {
+  std::vector<Tunnel*> all;
+  for_each([&](Tunnel& tunnel) {
+    if (!tunnel.is_ending() && picks(tunnel)) all.push_back(&tunnel);
+  });
+  const auto count = all.size();
+  spread(std::move(all), TunnelEnd::Admin, now(), window, next_random(worker_.random), &words);
+  return count;
+}
+
+TimerWheel::TimePoint Tunnels::now() const {
+  return worker_.loop.now();
 }
 
 void Tunnels::for_each(const std::function<void(Tunnel&)>& use) {
