@@ -15,10 +15,10 @@ constexpr std::size_t kMostUnknown = 20;  // each told on its own
 
 class Reader {
  public:
-  Reader(const kube::Ingress& ingress, const Policies& defaults)
-      : ingress_(ingress), policies_(defaults) {}
+  Reader(const kube::Ingress& ingress, const std::shared_ptr<const Policies>& defaults)
+      : ingress_(ingress), defaults_(defaults), policies_(*defaults) {}
 
-  void run() {
+  ReadAnnotations run() {
     for (const auto& [name, value] : ingress_.meta.annotations) {
       // As ingress-nginx does: empty is as good as not there.
       if (const auto text = trimmed(value); is_ours(name) && !text.empty()) read(name, text);
@@ -27,10 +27,10 @@ class Reader {
     if (unknown_ > kMostUnknown) {
       add("UnknownAnnotation", {}, fmt::format("{} more are unknown", unknown_ - kMostUnknown));
     }
+    return {policies_ == *defaults_ ? defaults_
+                                    : std::make_shared<const Policies>(std::move(policies_)),
+            std::move(problems_)};
   }
-
-  Policies policies_of_all() { return std::move(policies_); }
-  std::vector<kube::Problem> problems() { return std::move(problems_); }
 
  private:
   void add(std::string_view code, std::string_view name, std::string message) {
@@ -66,7 +66,9 @@ class Reader {
     if (is_hidden(name, *annotation)) return;
     switch (annotation->effect) {
       case Effect::NotYet:
-        add("NotInEffect", name, "weir knows this annotation, but it has no effect yet");
+        add("NotInEffect", name,
+            fmt::format("weir knows this annotation, but it has no effect yet{}{}",
+                        annotation->note.empty() ? "" : "; ", annotation->note));
         break;
       case Effect::Refused:
         if (!asks_for_nothing(*annotation, text)) {
@@ -77,9 +79,6 @@ class Reader {
       case Effect::Accepted:
         break;
       case Effect::Partly:
-        add("NotInEffect", name, std::string(annotation->note));
-        take(name, *annotation, text);
-        break;
       case Effect::InEffect:
         take(name, *annotation, text);
         break;
@@ -96,7 +95,12 @@ class Reader {
       return;
     }
     const auto complaint = take_value(annotation, text, policies_);
-    if (!complaint) return;
+    if (!complaint) {
+      if (annotation.effect == Effect::Partly) {
+        add("NotInEffect", name, std::string(annotation.note));
+      }
+      return;
+    }
     const bool may_be_in_config_map = !annotation.twin.empty() && annotation.if_wrong.empty();
     add(complaint->is_not_yet ? "NotInEffect" : "InvalidAnnotation", name,
         fmt::format("{}; {}{}", complaint->why, complaint->instead,
@@ -115,6 +119,7 @@ class Reader {
   }
 
   const kube::Ingress& ingress_;
+  const std::shared_ptr<const Policies>& defaults_;
   Policies policies_;
   std::vector<kube::Problem> problems_;
   std::size_t unknown_ = 0;
@@ -128,13 +133,7 @@ ReadAnnotations read_annotations(const kube::Ingress& ingress,
                            [](const auto& annotation) { return is_ours(annotation.first); })) {
     return {defaults, {}};
   }
-  Reader reader(ingress, *defaults);
-  reader.run();
-  ReadAnnotations read{defaults, reader.problems()};
-  if (auto policies = reader.policies_of_all(); policies != *defaults) {
-    read.policies = std::make_shared<const Policies>(std::move(policies));
-  }
-  return read;
+  return Reader(ingress, defaults).run();
 }
 
 }  // namespace weir::ingress

@@ -62,20 +62,6 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// Items without the white space around them; empty ones are left out.
-std::vector<std::string> split(std::string_view text, char separator) {
-  const std::string_view separators =
-      separator == ' ' ? kWhiteSpace : std::string_view(&separator, 1);
-  std::vector<std::string> items;
-  while (!text.empty()) {
-    const auto end = std::min(text.find_first_of(separators), text.size());
-    const auto item = trimmed(text.substr(0, end));
-    if (!item.empty()) items.emplace_back(item);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return items;
-}
-
 enum class Taken : std::uint8_t {
   Yes,
   Wrong,  ///< not of the type, or out of bounds
@@ -123,7 +109,7 @@ struct Taker {
   }
 
   Taken operator()(const List& list) const {
-    auto items = split(list.any_case ? lower(text) : std::string(text), list.separator);
+    auto items = split_list(list.any_case ? lower(text) : std::string(text), list.separator);
     if (items.empty() || items.size() > list.most) return Taken::Wrong;
     for (const auto& item : items) {
       if (list.fits && !list.fits(item)) return Taken::Wrong;
@@ -262,6 +248,19 @@ std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(kWhiteSpace);
   if (begin == text.npos) return {};
   return text.substr(begin, text.find_last_not_of(kWhiteSpace) + 1 - begin);
+}
+
+std::vector<std::string> split_list(std::string_view text, char separator) {
+  const std::string_view separators =
+      separator == ' ' ? kWhiteSpace : std::string_view(&separator, 1);
+  std::vector<std::string> items;
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of(separators), text.size());
+    const auto item = trimmed(text.substr(0, end));
+    if (!item.empty()) items.emplace_back(item);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return items;
 }
 
 std::string describe(const ValueType& type, std::string_view mark) {

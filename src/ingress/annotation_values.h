@@ -24,6 +24,10 @@ std::string format_duration(std::uint32_t ms);
 /// Without white space at both ends.
 std::string_view trimmed(std::string_view text);
 
+/// Items without the white space around them; empty ones are left out. A blank as separator stands
+/// for any white space.
+std::vector<std::string> split_list(std::string_view text, char separator);
+
 /// What may be written, for people: "`on` or `off`"; code is between the marks given.
 std::string describe(const ValueType& type, std::string_view mark);
 

@@ -97,7 +97,7 @@ enum class Risk : std::uint8_t {
 enum class Effect : std::uint8_t {
   InEffect,
   Partly,    ///< `note` says what is missing
-  NotYet,    ///< known of ingress-nginx
+  NotYet,    ///< known of ingress-nginx; `note`, if any, says what that means
   Accepted,  ///< without effect, and nothing is lost: `note` says why
   Refused,   ///< never: `note` says what to use instead
 };

@@ -26,6 +26,7 @@ struct Freer {
 using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
 using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
 
 /// OpenSSL's error queue is per thread, and would otherwise be read by whoever asks it next.
@@ -67,13 +68,18 @@ std::vector<std::string> names_of(const X509* leaf) {
   return names;
 }
 
+/// After the last block that could be read: whether that was all there is.
+bool is_end_of_pem() {
+  const unsigned long reason = ERR_peek_last_error();
+  return ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
+}
+
 /// Every block after the leaf must be a certificate too, or the proxy could not send the chain.
 bool is_rest_readable(BIO* chain) {
   ERR_clear_error();
   while (const X509Ptr next{PEM_read_bio_X509(chain, nullptr, no_passphrase, nullptr)}) {
   }
-  const unsigned long reason = ERR_peek_last_error();
-  return ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
+  return is_end_of_pem();
 }
 
 const std::string* find_key(const kube::Secret& secret, const char* key) {
@@ -112,6 +118,36 @@ class CertificateChecker::KeyDecoder {
 CertificateChecker::CertificateChecker() : decoder_(std::make_unique<KeyDecoder>()) {}
 CertificateChecker::~CertificateChecker() = default;
 
+util::Result<void> check_trust(const kube::Secret& secret) {
+  const ErrorQueueCleaner cleaner;
+  ERR_clear_error();
+  const std::string* authorities_pem = find_key(secret, "ca.crt");
+  if (!authorities_pem) return util::malformed("the Secret has no ca.crt");
+  const BioPtr authorities = open_pem(*authorities_pem);
+  if (!authorities) return util::malformed("the Secret is too large");
+  int count = 0;
+  while (
+      const X509Ptr next{PEM_read_bio_X509(authorities.get(), nullptr, no_passphrase, nullptr)}) {
+    ++count;
+  }
+  if (count == 0 || !is_end_of_pem()) {
+    return util::malformed("ca.crt holds something that is no PEM certificate");
+  }
+  const std::string* lists_pem = find_key(secret, "ca.crl");
+  if (!lists_pem) return {};
+  ERR_clear_error();
+  const BioPtr lists = open_pem(*lists_pem);
+  if (!lists) return util::malformed("the Secret is too large");
+  count = 0;
+  while (const CrlPtr next{PEM_read_bio_X509_CRL(lists.get(), nullptr, no_passphrase, nullptr)}) {
+    ++count;
+  }
+  if (count == 0 || !is_end_of_pem()) {
+    return util::malformed("ca.crl holds something that is no PEM revocation list");
+  }
+  return {};
+}
+
 bool CertificateInfo::covers(std::string_view host) const {
   const std::string wildcard = wildcard_of(host);
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -123,6 +159,9 @@ util::Result<CertificateInfo> CertificateChecker::check(const kube::Secret& secr
   const ErrorQueueCleaner cleaner;
   const std::string* certificate_pem = find_key(secret, "tls.crt");
   const std::string* key_pem = find_key(secret, "tls.key");
+  if (!certificate_pem && !key_pem) {
+    return util::unsupported("the Secret has neither tls.crt nor tls.key");
+  }
   if (!certificate_pem) return util::malformed("the Secret has no tls.crt");
   if (!key_pem) return util::malformed("the Secret has no tls.key");
 

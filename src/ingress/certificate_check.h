@@ -21,6 +21,10 @@ struct CertificateInfo {
   bool covers(std::string_view host) const;
 };
 
+/// Whether ca.crt of a Secret, and ca.crl if it is there, can be a table::TrustBundle. Malformed,
+/// with a sentence for people.
+util::Result<void> check_trust(const kube::Secret& secret);
+
 /// Checks TLS Secrets. It keeps OpenSSL's key decoder, because to find one costs ten times as much
 /// as to use it; apart from that it has no state. For one thread.
 class CertificateChecker {
@@ -29,8 +33,9 @@ class CertificateChecker {
   ~CertificateChecker();
 
   /// Reads tls.crt (leaf first) and tls.key of a Secret and checks that they belong together.
-  /// Malformed with a sentence for people that quotes nothing of the key. An expired certificate is
-  /// fine here: it is served, and clients say so. About 0.2 ms.
+  /// Unsupported if it has neither, else Malformed, with a sentence for people that quotes nothing
+  /// of the key. An expired certificate is fine here: it is served, and clients say so. About 0.2
+  /// ms.
   util::Result<CertificateInfo> check(const kube::Secret& secret);
 
  private:

@@ -5,16 +5,14 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <memory>
 #include <sstream>
 #include <string_view>
 
 #include <fmt/format.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
+#include "ingress/tls_lists.h"
 #include "util/ip_address.h"
 
 namespace weir::ingress {
@@ -25,6 +23,7 @@ constexpr const char* kTicketKey = "session-ticket-key";
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMostTrusted = 1000;
+constexpr std::size_t kMostPaths = 100;
 constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 /// Takes a value into the settings. What is wrong with it, or nullptr.
@@ -70,20 +69,6 @@ std::optional<std::uint32_t> parse_seconds(std::string_view text) {
   }
   if (!any || total > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
   return static_cast<std::uint32_t>(total);
-}
-
-/// OpenSSL's word on a list, before a proxy is asked.
-bool is_taken(const std::string& list, int (*set)(SSL_CTX*, const char*)) {
-  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_method()),
-                                                             SSL_CTX_free);
-  ERR_clear_error();
-  const bool taken = context != nullptr && set(context.get(), list.c_str()) == 1;
-  ERR_clear_error();
-  return taken;
-}
-
-int set_groups(SSL_CTX* context, const char* list) {
-  return static_cast<int>(SSL_CTX_set1_groups_list(context, list));
 }
 
 const char* take_protocols(const std::string& value, GlobalSettings& settings) {
@@ -149,14 +134,14 @@ const std::map<std::string, Take, std::less<>>& takers() {
       {"ssl-protocols", take_protocols},
       {"ssl-ciphers",
        [](const std::string& value, GlobalSettings& settings) -> const char* {
-         if (!is_taken(value, SSL_CTX_set_cipher_list)) return "is no list that OpenSSL takes";
+         if (!is_cipher_list(value)) return "is no list that OpenSSL takes";
          settings.tls.ciphers = value;
          return nullptr;
        }},
       {"ssl-ecdh-curve",
        [](const std::string& value, GlobalSettings& settings) -> const char* {
          if (value == "auto") return nullptr;
-         if (!is_taken(value, set_groups)) return "is no list of groups that OpenSSL takes";
+         if (!is_group_list(value)) return "is no list of groups that OpenSSL takes";
          settings.tls.groups = value;
          return nullptr;
        }},
@@ -197,6 +182,15 @@ const std::map<std::string, Take, std::less<>>& takers() {
          return nullptr;
        }},
       {"proxy-real-ip-cidr", take_trusted},
+      {"no-tls-redirect-locations",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         auto paths = split_list(value, ',');
+         if (paths.size() > kMostPaths) return "has too many paths";
+         settings.policies.no_redirect_paths = std::move(paths);
+         return nullptr;
+       }},
+      {"retry-non-idempotent",
+       flag([](auto& settings, bool on) { settings.policies.retry_non_idempotent = on; })},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
   };
@@ -231,6 +225,8 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       if (const auto complaint = take_value(*annotation, text, settings.policies)) {
         problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
                             fmt::format("{}; {}", complaint->why, complaint->instead)});
+      } else if (annotation->effect == Effect::Partly) {
+        problems.push_back({"NotInEffect", ref, "data." + key, std::string(annotation->note)});
       }
       continue;
     }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ingress/host_policies.h"
+
 namespace weir::ingress {
 
 namespace {
@@ -15,28 +17,22 @@ kube::ObjectRef ref_of(const kube::Ingress& ingress) {
   return {kube::Kind::Ingress, ingress.meta.ns, ingress.meta.name};
 }
 
+template <class T>
+void sort_unique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
 std::string origin_of(const kube::Ingress& ingress) {
   return to_string(name_of(ingress.meta));
 }
-
-/// The policies of one Ingress, or of none, as its routes have them: what they share is made once.
-class RoutePolicies {
- public:
-  explicit RoutePolicies(const Policies& policies) : tunnels_(policies.tunnels) {}
-
-  void apply_to(table::Route& route) const { route.tunnels = tunnels_; }
-
- private:
-  util::Rare<table::TunnelPolicy> tunnels_;
-};
 
 /// Collects the routes of one host; the first comer keeps a path.
 class RouteCollector {
  public:
   explicit RouteCollector(BuiltHost& built) : built_(built) {}
 
-  void add_share(const HostShare& share) {
-    const RoutePolicies policies(*share.policies);
+  void add_share(const HostShare& share, const RoutePolicies& policies) {
     for (const std::size_t rule : share.rules) {
       const auto& paths = share.ingress->rules[rule].paths;
       for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -48,8 +44,8 @@ class RouteCollector {
   bool has_root() const { return owners_.contains({"/", MatchKind::Prefix}); }
 
   void add_root(std::string origin, const std::optional<BackendKey>& backend,
-                const Policies& policies) {
-    add_route({MatchKind::Prefix, "/"}, std::move(origin), backend, RoutePolicies(policies));
+                const RoutePolicies& policies) {
+    add_route({MatchKind::Prefix, "/"}, std::move(origin), backend, policies);
   }
 
   void finish() {
@@ -105,23 +101,25 @@ class RouteCollector {
 /// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the
 /// host, which for host "" is the oldest one that is nothing but a default backend. Its annotations
 /// count there, too.
-void add_default_route(const HostInput& input, RouteCollector& routes, BuiltHost& built) {
+void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
+                       RouteCollector& routes, BuiltHost& built) {
   if (routes.has_root()) return;
   std::string origin;
   std::optional<BackendKey> backend;
-  const Policies* policies = &input.defaults;
+  const HostShare* share = nullptr;
   if (!input.shares.empty()) {
     const auto without_rules =
         std::find_if(input.shares.begin(), input.shares.end(),
-                     [](const auto& share) { return share.second.rules.empty(); });
+                     [](const auto& entry) { return entry.second.rules.empty(); });
     const auto& from = without_rules != input.shares.end() ? *without_rules : *input.shares.begin();
-    const kube::Ingress& ingress = *from.second.ingress;
+    share = &from.second;
+    const kube::Ingress& ingress = *share->ingress;
     origin = origin_of(ingress);
-    policies = from.second.policies.get();
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
   built.wants_default_backend = !backend;
-  routes.add_root(std::move(origin), backend ? backend : input.default_backend, *policies);
+  routes.add_root(std::move(origin), backend ? backend : input.default_backend,
+                  share == nullptr ? policies.make_default() : policies.make(*share));
 }
 
 /// The entry of spec.tls that is for this host: the one that lists it, else the first one whose
@@ -168,18 +166,6 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
 
 }  // namespace
 
-Age::Age(const kube::ObjectMeta& meta)
-    : creation_timestamp(meta.creation_timestamp), name(name_of(meta)) {}
-
-bool Age::operator<(const Age& other) const {
-  if (creation_timestamp != other.creation_timestamp) {
-    return creation_timestamp < other.creation_timestamp;
-  }
-  // "a-b/x" and "a/x" are compared as whole texts, in which '-' sorts before '/'.
-  const auto order = to_string(name) <=> to_string(other.name);
-  return order != 0 ? order > 0 : name > other.name;
-}
-
 std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
                                            const std::shared_ptr<const Policies>& policies) {
   std::map<std::string, HostShare> shares;
@@ -202,16 +188,22 @@ std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
 BuiltHost build_host(const HostInput& input) {
   BuiltHost built;
   built.host.name = input.name;
-  RouteCollector routes(built);
-  for (const auto& [age, share] : input.shares) routes.add_share(share);
-  add_default_route(input, routes, built);
-  routes.finish();
-
   built.own_tls = settle_tls(input, built.problems);
   const HostTls& tls = built.own_tls.is_mapped ? built.own_tls : input.wildcard_tls;
-  built.certificate = tls.certificate;
-  if (tls.certificate) built.host.certificates.push_back(to_string(*tls.certificate));
-  for (auto& route : built.host.routes) route.https_only = tls.is_mapped;
+  if (tls.certificate) {
+    built.host.certificates.push_back(to_string(*tls.certificate));
+    built.certificates.push_back(*tls.certificate);
+  }
+
+  const RoutePolicyMaker policies(input, tls.is_mapped, built);
+  RouteCollector routes(built);
+  for (const auto& [age, share] : input.shares) routes.add_share(share, policies.make(share));
+  add_default_route(input, policies, routes, built);
+  routes.finish();
+
+  settle_host_policies(input, built);
+  sort_unique(built.certificates);
+  sort_unique(built.trusts);
   return built;
 }
 

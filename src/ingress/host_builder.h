@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ingress/age.h"
 #include "ingress/names.h"
 #include "ingress/object_store.h"
 #include "ingress/policies.h"
@@ -15,16 +16,6 @@
 #include "table/table.h"
 
 namespace weir::ingress {
-
-/// Whose word counts first when Ingresses disagree: the older one's; of the same second, the one
-/// whose "namespace/name" sorts last (as ingress-nginx does, so that a switch changes no winner).
-struct Age {
-  std::int64_t creation_timestamp = 0;
-  NamespacedName name;
-
-  explicit Age(const kube::ObjectMeta& meta);
-  bool operator<(const Age& other) const;
-};
 
 /// What one Ingress gives to one host.
 struct HostShare {
@@ -64,10 +55,13 @@ struct HostInput {
 
 struct BuiltHost {
   table::Host host;
-  HostTls own_tls;                            ///< without what the wildcard says
-  std::optional<NamespacedName> certificate;  ///< that the host names
-  std::vector<BackendKey> backends;           ///< that routes name; sorted, no duplicates
-  bool wants_default_backend = false;         ///< it serves "/", or would if there were one
+  HostTls own_tls;  ///< without what the wildcard says
+  /// Usable Secrets whose certificates the host or its routes name; sorted, no duplicates.
+  std::vector<NamespacedName> certificates;
+  /// Secrets whose CAs they name, usable or not; sorted, no duplicates.
+  std::vector<NamespacedName> trusts;
+  std::vector<BackendKey> backends;    ///< that routes name; sorted, no duplicates
+  bool wants_default_backend = false;  ///< it serves "/", or would if there were one
   std::vector<kube::Problem> problems;
 };
 

@@ -33,8 +33,8 @@ void for_each_backend(const kube::Ingress& ingress, Function function) {
 
 class Checker {
  public:
-  Checker(const kube::Ingress& ingress, const ObjectStore& store)
-      : ingress_(ingress), store_(store) {}
+  Checker(const kube::Ingress& ingress, const Policies& policies, const ObjectStore& store)
+      : ingress_(ingress), policies_(policies), store_(store) {}
 
   std::vector<kube::Problem> run() {
     check_rules();
@@ -43,6 +43,8 @@ class Checker {
                        check_backend(field, backend);
                      });
     for (std::size_t i = 0; i < ingress_.tls.size(); ++i) check_tls(i);
+    check_client_auth();
+    check_backend_tls();
     return std::move(problems_);
   }
 
@@ -102,14 +104,63 @@ class Checker {
     }
   }
 
+  void check_client_auth() {
+    const auto& auth = policies_.client_auth;
+    if (!auth.secret || !auth.mode) return;
+    constexpr const char* kField =
+        "metadata.annotations[nginx.ingress.kubernetes.io/auth-tls-secret]";
+    constexpr const char* kEffect = "requests to the hosts that go by it get 403";
+    if (is_usable_name(*auth.secret, kField, kEffect))
+      check_trust_of(*auth.secret, kField, kEffect);
+  }
+
+  void check_backend_tls() {
+    const auto& backend = policies_.backend_tls;
+    if (!backend.secret) return;
+    constexpr const char* kField =
+        "metadata.annotations[nginx.ingress.kubernetes.io/proxy-ssl-secret]";
+    constexpr const char* kEffect = "requests over TLS to its Services get 502";
+    if (!is_usable_name(*backend.secret, kField, kEffect)) return;
+    const auto* certificate = store_.find_certificate(*backend.secret);
+    if (certificate != nullptr && !*certificate &&
+        certificate->error().code != util::Error::Code::Unsupported) {
+      add("InvalidCertificate", kField,
+          fmt::format("Secret {}: {}; {}", to_string(*backend.secret), certificate->error().detail,
+                      kEffect));
+    }
+    if (backend.verify) check_trust_of(*backend.secret, kField, kEffect);
+  }
+
+  bool is_usable_name(const NamespacedName& secret, const char* field, const char* effect) {
+    if (!may_use(secret, ingress_.meta.ns)) {
+      add("InvalidAnnotation", field,
+          fmt::format("must be {}/ and the name of a Secret; {}", ingress_.meta.ns, effect));
+      return false;
+    }
+    if (store_.find_secret(secret) == nullptr) {
+      add("SecretNotFound", field,
+          fmt::format("there is no Secret {}; {}", to_string(secret), effect));
+      return false;
+    }
+    return true;
+  }
+
+  void check_trust_of(const NamespacedName& secret, const char* field, const char* effect) {
+    const auto* trust = store_.find_trust(secret);
+    if (*trust) return;
+    add("InvalidTrust", field,
+        fmt::format("Secret {}: {}; {}", to_string(secret), trust->error().detail, effect));
+  }
+
   const kube::Ingress& ingress_;
+  const Policies& policies_;
   const ObjectStore& store_;
   std::vector<kube::Problem> problems_;
 };
 
 }  // namespace
 
-References references_of(const kube::Ingress& ingress) {
+References references_of(const kube::Ingress& ingress, const Policies& policies) {
   References references;
   for_each_backend(ingress, [&](const std::string&, const kube::IngressBackend& backend) {
     if (const auto key = backend_key(ingress.meta.ns, backend)) {
@@ -119,13 +170,17 @@ References references_of(const kube::Ingress& ingress) {
   for (const auto& tls : ingress.tls) {
     if (!tls.secret_name.empty()) references.secrets.push_back({ingress.meta.ns, tls.secret_name});
   }
+  for (const auto& secret : {policies.client_auth.secret, policies.backend_tls.secret}) {
+    if (secret && may_use(*secret, ingress.meta.ns)) references.secrets.push_back(*secret);
+  }
   sort_unique(references.services);
   sort_unique(references.secrets);
   return references;
 }
 
-std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const ObjectStore& store) {
-  return Checker(ingress, store).run();
+std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const Policies& policies,
+                                         const ObjectStore& store) {
+  return Checker(ingress, policies, store).run();
 }
 
 std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store,

@@ -5,6 +5,7 @@
 #include "ingress/global_settings.h"
 #include "ingress/object_store.h"
 #include "ingress/options.h"
+#include "ingress/policies.h"
 #include "kube/objects.h"
 #include "kube/problem.h"
 
@@ -16,12 +17,13 @@ struct References {
   std::vector<NamespacedName> secrets;   ///< sorted, no duplicates
 };
 
-References references_of(const kube::Ingress& ingress);
+References references_of(const kube::Ingress& ingress, const Policies& policies);
 
 /// What is wrong with a served Ingress whoever else serves the same hosts: Services, ports and
 /// Secrets that are missing or unusable, hosts and paths that cannot be served. (Conflicts between
 /// Ingresses are found by build_host.)
-std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const ObjectStore& store);
+std::vector<kube::Problem> check_ingress(const kube::Ingress& ingress, const Policies& policies,
+                                         const ObjectStore& store);
 
 /// What is wrong with the objects that flags name.
 std::vector<kube::Problem> check_options(const Options& options, const ObjectStore& store,

@@ -84,6 +84,7 @@ void ObjectStore::put(kube::Object object) {
     void operator()(kube::Secret&& o) const {
       const auto name = ingress::name_of(o.meta);
       store.certificates_.erase(name);
+      store.trusts_.erase(name);
       store.secrets_[name] = std::move(o);
     }
     void operator()(kube::ConfigMap&& o) const {
@@ -111,6 +112,7 @@ void ObjectStore::remove(const kube::ObjectRef& ref) {
       break;
     case kube::Kind::Secret:
       certificates_.erase(name);
+      trusts_.erase(name);
       secrets_.erase(name);
       break;
     case kube::Kind::ConfigMap:
@@ -211,6 +213,15 @@ std::vector<const kube::EndpointSlice*> ObjectStore::slices_of(
   return slices;
 }
 
+std::optional<table::TrustBundle> make_trust_bundle(const ObjectStore& store,
+                                                    const NamespacedName& name) {
+  const auto* trust = store.find_trust(name);
+  if (trust == nullptr || !*trust) return std::nullopt;
+  const auto& data = store.find_secret(name)->data;
+  const std::string* lists = find_in(data, "ca.crl");
+  return table::TrustBundle{to_string(name), data.at("ca.crt"), lists ? *lists : std::string()};
+}
+
 std::shared_ptr<const ObjectStore::Certificate> ObjectStore::checked_certificate(
     const NamespacedName& secret) const {
   const auto* known = find_in(certificates_, secret);
@@ -237,6 +248,14 @@ const ObjectStore::Certificate* ObjectStore::find_certificate(const NamespacedNa
     }
   }
   return known.get();
+}
+
+const util::Result<void>* ObjectStore::find_trust(const NamespacedName& name) const {
+  const kube::Secret* secret = find_secret(name);
+  if (!secret) return nullptr;
+  const auto known = trusts_.find(name);
+  if (known != trusts_.end()) return &known->second;
+  return &trusts_.emplace(name, check_trust(*secret)).first->second;
 }
 
 }  // namespace weir::ingress

@@ -11,6 +11,7 @@
 #include "ingress/class_filter.h"
 #include "ingress/names.h"
 #include "kube/objects.h"
+#include "table/table.h"
 #include "util/hash.h"
 
 namespace weir::ingress {
@@ -46,6 +47,9 @@ class ObjectStore {
   const Certificate* find_certificate(const NamespacedName& secret) const;
   /// The same if it was asked for since the Secret was put, else nullptr.
   std::shared_ptr<const Certificate> checked_certificate(const NamespacedName& secret) const;
+  /// Whether the Secret's CAs can be used, or why not; nullptr: there is no such Secret. Checked
+  /// when first asked for.
+  const util::Result<void>* find_trust(const NamespacedName& secret) const;
 
  private:
   void put_slice(kube::EndpointSlice slice);
@@ -61,8 +65,13 @@ class ObjectStore {
   ByName<kube::ConfigMap> config_maps_;  // those that were put: the ones that somebody reads
   mutable CertificateChecker checker_;
   mutable ByName<std::shared_ptr<const Certificate>> certificates_;
+  mutable ByName<util::Result<void>> trusts_;
   mutable std::map<util::ContentHash, std::weak_ptr<const Certificate>> certificates_by_content_;
 };
+
+/// Of a Secret whose CAs can be used; nothing otherwise.
+std::optional<table::TrustBundle> make_trust_bundle(const ObjectStore& store,
+                                                    const NamespacedName& secret);
 
 /// Of tls.crt and tls.key.
 util::ContentHash hash_of_pair(const kube::Secret& secret);

@@ -18,4 +18,11 @@ void Policies::settle() {
   }
 }
 
+table::Retries Policies::retries_of_routes() const {
+  auto result = retries;
+  if (retry_non_idempotent) result.non_idempotent = true;
+  if (is_tried_once) result.tries = 1;
+  return result;
+}
+
 }  // namespace weir::ingress

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "ingress/names.h"
 #include "table/table.h"
 
 namespace weir::ingress {
@@ -10,7 +13,51 @@ namespace weir::ingress {
 /// What annotations say, as values: the fields that the registry's entries set (annotations.h).
 /// Those of the ConfigMap are the defaults that an Ingress's annotations are read on top of.
 struct Policies {
+  // Of paths.
+  bool ssl_redirect = true;  ///< if there is a certificate for the host
+  bool force_ssl_redirect = false;
+  /// Paths that begin with one of these are never redirected. Only the ConfigMap sets it.
+  std::vector<std::string> no_redirect_paths = {"/.well-known/acme-challenge"};
   table::TunnelPolicy tunnels;
+  table::Retries retries;
+  bool is_tried_once = false;
+  bool retry_non_idempotent = false;  ///< goes before what `retries` says; ConfigMap only
+  bool speaks_tls_to_backend = false;
+
+  /// Of paths, and where an older Ingress has no Secret, of all paths of the host.
+  struct BackendTls {
+    std::optional<NamespacedName> secret;  ///< as written: its namespace may be wrong, or empty
+    bool verify = false;
+    table::UpstreamTls tls;  ///< but for what comes from the Secret, and `verify`
+
+    bool operator==(const BackendTls&) const = default;
+  };
+  BackendTls backend_tls;
+
+  // Of hosts.
+  bool ssl_passthrough = false;
+  std::string ssl_ciphers;
+  struct ClientAuth {
+    std::optional<NamespacedName> secret;  ///< as written
+    /// nullopt: clients are not asked for certificates.
+    std::optional<table::ClientCertificates::Mode> mode = table::ClientCertificates::Mode::Required;
+    std::uint32_t verify_depth = 1;
+
+    bool operator==(const ClientAuth&) const = default;
+  };
+  ClientAuth client_auth;
+
+  // Of backends.
+  struct Balancing {
+    table::Balancing::Algorithm algorithm = table::Balancing::Algorithm::TwoChoices;
+    std::vector<table::TextPart> hash_key;  ///< goes before `algorithm`, unless it is empty
+    bool is_sticky = false;
+    std::optional<table::StickyCookie::Mode> sticky_mode;
+    table::StickyCookie cookie;  ///< but for its mode and salt
+
+    bool operator==(const Balancing&) const = default;
+  };
+  Balancing balancing;
 
   /// What several annotations of one object say about one thing, until `settle`.
   struct Unsettled {
@@ -26,7 +73,16 @@ struct Policies {
   /// ConfigMap, whichever of them they are.
   void settle();
 
+  /// `retries` with all that counts beside it.
+  table::Retries retries_of_routes() const;
+
   bool operator==(const Policies&) const = default;
 };
+
+/// A Secret that an annotation of an Ingress of namespace `ns` names, if it may: those of other
+/// namespaces are none of its business.
+inline bool may_use(const NamespacedName& secret, const std::string& ns) {
+  return !secret.name.empty() && secret.ns == ns;
+}
 
 }  // namespace weir::ingress

@@ -4,6 +4,7 @@
 
 #include "ingress/annotation_reader.h"
 #include "ingress/backend_builder.h"
+#include "ingress/backend_policies.h"
 #include "ingress/class_filter.h"
 #include "ingress/global_settings.h"
 #include "ingress/host_builder.h"
@@ -78,8 +79,12 @@ class Run {
   }
 
   BuiltBackend build(const BackendKey& key) const {
-    return build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
-                         options_.allow_loopback);
+    auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
+                               options_.allow_loopback);
+    static const BackendClaims none;
+    const auto found = claims_.find(key);
+    (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
+    return built;
   }
 
   std::optional<BackendKey> usable_default_backend() const {
@@ -96,9 +101,12 @@ class Run {
         add_problems(check_unserved(ingress, store_, options_));
         continue;
       }
-      add_problems(check_ingress(ingress, store_));
       const auto read = read_annotations(ingress, defaults_);
       add_problems(read.problems);
+      add_problems(check_ingress(ingress, *read.policies, store_));
+      for (const auto& key : backends_of(ingress)) {
+        claims_[key].add(Age(ingress.meta), read.policies);
+      }
       for (auto& [host, share] : shares_of(ingress, read.policies)) {
         shares[host].emplace(Age(ingress.meta), std::move(share));
       }
@@ -117,7 +125,10 @@ class Run {
     auto built = build_host(
         {name, shares, wildcard_tls, default_backend, *defaults_,
          [this](const NamespacedName& secret) { return store_.find_certificate(secret); }});
-    if (built.certificate) add_certificate(*built.certificate);
+    for (const auto& certificate : built.certificates) add_certificate(certificate);
+    for (const auto& trust : built.trusts) {
+      if (auto bundle = make_trust_bundle(store_, trust)) add(*std::move(bundle));
+    }
     for (const auto& key : built.backends) {
       auto backend = build(key);
       add_problems(backend.problems);
@@ -131,6 +142,7 @@ class Run {
   const Options& options_;
   ObjectStore store_;
   std::shared_ptr<const Policies> defaults_;
+  std::map<BackendKey, BackendClaims> claims_;
   Translation translation_;
 };
 

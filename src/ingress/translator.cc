@@ -118,6 +118,10 @@ void Translator::put_secret(kube::Object object, const NamespacedName& name) {
   // A renewed certificate for the same names changes no host.
   if (before && is_same_check(before.get(), store_.find_certificate(name))) {
     if (certificates_.contains(name)) dirty_certificates_.insert(name);
+    if (trusts_.contains(name)) {
+      dirty_trusts_.insert(name);
+      insert_all(ingresses_by_secret_, name, dirty_checks_);
+    }
   } else {
     touch_secret(name);
   }
@@ -179,6 +183,7 @@ void Translator::touch_secret(const NamespacedName& name) {
   insert_all(hosts_by_secret_, name, dirty_hosts_);
   insert_all(ingresses_by_secret_, name, dirty_checks_);
   if (certificates_.contains(name)) dirty_certificates_.insert(name);
+  if (trusts_.contains(name)) dirty_trusts_.insert(name);
 }
 
 void Translator::serve(const NamespacedName& name) {
@@ -187,7 +192,8 @@ void Translator::serve(const NamespacedName& name) {
   problems_.tell({ProblemBook::Kind::Annotations, to_string(name)},
                  std::move(annotations.problems));
   served_.insert_or_assign(name, annotations.policies);
-  const auto references = references_of(ingress);
+  claim_backends(ingress, annotations.policies);
+  const auto references = references_of(ingress, *annotations.policies);
   for (const auto& service : references.services) ingresses_by_service_[service].insert(name);
   for (const auto& secret : references.secrets) ingresses_by_secret_[secret].insert(name);
   const Age age(ingress.meta);
@@ -200,10 +206,12 @@ void Translator::serve(const NamespacedName& name) {
 }
 
 void Translator::stop_serving(const NamespacedName& name) {
-  if (served_.erase(name) == 0) return;
+  const auto served = served_.extract(name);
+  if (!served) return;
   problems_.tell({ProblemBook::Kind::Annotations, to_string(name)}, {});
   const auto& ingress = *store_.find_ingress(name);
-  const auto references = references_of(ingress);
+  drop_claims(ingress);
+  const auto references = references_of(ingress, *served.mapped());
   for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
   for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
   const Age age(ingress.meta);
@@ -212,6 +220,27 @@ void Translator::stop_serving(const NamespacedName& name) {
     dirty_hosts_.insert(host);
   }
   dirty_checks_.insert(name);
+}
+
+void Translator::claim_backends(const kube::Ingress& ingress,
+                                const std::shared_ptr<const Policies>& policies) {
+  const Age age(ingress.meta);
+  for (const auto& key : backends_of(ingress)) {
+    auto& claims = claims_[key];
+    claims.add(age, policies);
+    if (!claims.are_usual()) dirty_backends_.insert(key);
+  }
+}
+
+void Translator::drop_claims(const kube::Ingress& ingress) {
+  const Age age(ingress.meta);
+  for (const auto& key : backends_of(ingress)) {
+    const auto found = claims_.find(key);
+    auto& claims = found->second;
+    if (!claims.are_usual()) dirty_backends_.insert(key);
+    claims.remove(age);
+    if (claims.empty()) claims_.erase(found);
+  }
 }
 
 Changes Translator::update() {
@@ -223,6 +252,7 @@ Changes Translator::update() {
   update_settings(changes);
   update_backends(changes);
   update_certificates(changes);
+  update_trusts(changes);
   update_checks();
   std::sort(changes.upserts.begin(), changes.upserts.end(),
             [](const auto& a, const auto& b) { return table::key_of(a) < table::key_of(b); });
@@ -252,7 +282,9 @@ void Translator::update_policies() {
     const auto& ingress = *store_.find_ingress(name);
     auto read = read_annotations(ingress, defaults_);
     if (*read.policies == *policies) continue;
+    drop_claims(ingress);
     policies = std::move(read.policies);
+    claim_backends(ingress, policies);
     const Age age(ingress.meta);
     for (auto& [host, share] : shares_of(ingress, policies)) {
       hosts_.at(host).shares.insert_or_assign(age, std::move(share));
@@ -260,6 +292,7 @@ void Translator::update_policies() {
     }
   }
   dirty_hosts_.insert("");  // which may have a route of no Ingress
+  if (options_.default_backend) dirty_backends_.insert({*options_.default_backend, {}});
 }
 
 void Translator::update_default_backend() {
@@ -323,9 +356,12 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   use_backends(built.backends);
   drop_backends(node.backends);
   node.backends = std::move(built.backends);
-  use_certificate(built.certificate);
-  drop_certificate(node.certificate);
-  node.certificate = std::move(built.certificate);
+  for (const auto& certificate : built.certificates) use_certificate(certificate);
+  for (const auto& certificate : node.certificates) drop_certificate(certificate);
+  node.certificates = std::move(built.certificates);
+  for (const auto& trust : built.trusts) use_trust(trust);
+  for (const auto& trust : node.trusts) drop_trust(trust);
+  node.trusts = std::move(built.trusts);
   for (const auto& secret : node.secrets) erase_from(hosts_by_secret_, secret, name);
   for (const auto& secret : secrets) hosts_by_secret_[secret].insert(name);
   node.secrets = std::move(secrets);
@@ -353,8 +389,8 @@ void Translator::update_settings(Changes& changes) {
       settings.default_certificate = to_string(*certificate);
     }
   }
-  use_certificate(certificate);
-  drop_certificate(default_certificate_);
+  if (certificate) use_certificate(*certificate);
+  if (default_certificate_) drop_certificate(*default_certificate_);
   default_certificate_ = std::move(certificate);
   if (settings_ == settings) return;
   settings_ = settings;
@@ -417,13 +453,32 @@ void Translator::update_certificates(Changes& changes) {
   }
 }
 
+void Translator::update_trusts(Changes& changes) {
+  for (const auto& name : std::exchange(dirty_trusts_, {})) {
+    const auto found = trusts_.find(name);
+    if (found == trusts_.end()) continue;
+    TrustNode& node = found->second;
+    auto bundle = node.users == 0 ? std::nullopt : make_trust_bundle(store_, name);
+    if (node.bundle != bundle) {
+      node.bundle = bundle;
+      if (bundle) {
+        changes.upserts.emplace_back(*std::move(bundle));
+      } else {
+        changes.removes.push_back({table::ResourceKind::TrustBundle, to_string(name)});
+      }
+    }
+    if (node.users == 0) trusts_.erase(found);
+  }
+}
+
 void Translator::update_checks() {
   for (const auto& name : std::exchange(dirty_checks_, {})) {
     const auto* ingress = store_.find_ingress(name);
     std::vector<kube::Problem> problems;
     if (ingress) {
-      problems = served_.contains(name) ? check_ingress(*ingress, store_)
-                                        : check_unserved(*ingress, store_, options_);
+      const auto served = served_.find(name);
+      problems = served != served_.end() ? check_ingress(*ingress, *served->second, store_)
+                                         : check_unserved(*ingress, store_, options_);
     }
     problems_.tell({ProblemBook::Kind::Ingress, to_string(name)}, std::move(problems));
   }
@@ -442,17 +497,29 @@ void Translator::drop_backends(const std::vector<BackendKey>& keys) {
   }
 }
 
-void Translator::use_certificate(const std::optional<NamespacedName>& name) {
-  if (name && certificates_[*name].users++ == 0) dirty_certificates_.insert(*name);
+void Translator::use_certificate(const NamespacedName& name) {
+  if (certificates_[name].users++ == 0) dirty_certificates_.insert(name);
 }
 
-void Translator::drop_certificate(const std::optional<NamespacedName>& name) {
-  if (name && --certificates_.at(*name).users == 0) dirty_certificates_.insert(*name);
+void Translator::drop_certificate(const NamespacedName& name) {
+  if (--certificates_.at(name).users == 0) dirty_certificates_.insert(name);
+}
+
+void Translator::use_trust(const NamespacedName& name) {
+  if (trusts_[name].users++ == 0) dirty_trusts_.insert(name);
+}
+
+void Translator::drop_trust(const NamespacedName& name) {
+  if (--trusts_.at(name).users == 0) dirty_trusts_.insert(name);
 }
 
 BuiltBackend Translator::build(const BackendKey& key) const {
-  return build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
-                       options_.allow_loopback);
+  auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
+                             options_.allow_loopback);
+  static const BackendClaims none;
+  const auto found = claims_.find(key);
+  (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
+  return built;
 }
 
 }  // namespace weir::ingress

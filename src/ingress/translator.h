@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ingress/backend_builder.h"
+#include "ingress/backend_policies.h"
 #include "ingress/global_settings.h"
 #include "ingress/host_builder.h"
 #include "ingress/object_store.h"
@@ -59,7 +60,8 @@ class Translator {
     HostTls own_tls;
     std::vector<BackendKey> backends;
     std::vector<NamespacedName> secrets;  // asked for when it was built
-    std::optional<NamespacedName> certificate;
+    std::vector<NamespacedName> certificates;
+    std::vector<NamespacedName> trusts;
   };
   struct BackendNode {
     std::size_t users = 0;
@@ -68,6 +70,10 @@ class Translator {
   struct CertificateNode {
     std::size_t users = 0;
     std::optional<util::ContentHash> published;
+  };
+  struct TrustNode {
+    std::size_t users = 0;
+    std::optional<table::TrustBundle> bundle;  // as published
   };
 
   void put(kube::Object object);
@@ -82,6 +88,9 @@ class Translator {
   void touch_config_map();
   void serve(const NamespacedName& name);
   void stop_serving(const NamespacedName& name);
+  void claim_backends(const kube::Ingress& ingress,
+                      const std::shared_ptr<const Policies>& policies);
+  void drop_claims(const kube::Ingress& ingress);
   bool is_ignored(const std::string& ns) const;
   void take_decoding_problems(const kube::SourceEvents& events);
 
@@ -97,13 +106,16 @@ class Translator {
   void update_ticket_seed(Changes& changes);
   void update_backends(Changes& changes);
   void update_certificates(Changes& changes);
+  void update_trusts(Changes& changes);
   void update_checks();
 
   HostTls wildcard_tls_of(const std::string& name) const;
   void use_backends(const std::vector<BackendKey>& keys);
   void drop_backends(const std::vector<BackendKey>& keys);
-  void use_certificate(const std::optional<NamespacedName>& name);
-  void drop_certificate(const std::optional<NamespacedName>& name);
+  void use_certificate(const NamespacedName& name);
+  void drop_certificate(const NamespacedName& name);
+  void use_trust(const NamespacedName& name);
+  void drop_trust(const NamespacedName& name);
   BuiltBackend build(const BackendKey& key) const;
 
   const Options options_;
@@ -114,6 +126,7 @@ class Translator {
   std::unordered_map<std::string, HostNode> hosts_;
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
+  ByName<TrustNode> trusts_;
   GlobalSettings global_;
   std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
   std::optional<table::Settings> settings_;
@@ -123,6 +136,7 @@ class Translator {
 
   // The index: what an object touches.
   ByName<std::shared_ptr<const Policies>> served_;
+  std::map<BackendKey, BackendClaims> claims_;
   ByName<NameSet> ingresses_by_service_;
   ByName<NameSet> ingresses_by_secret_;
   ByName<std::set<std::string>> hosts_by_secret_;
@@ -136,6 +150,7 @@ class Translator {
   std::set<std::string> dirty_hosts_;
   std::set<BackendKey> dirty_backends_;
   NameSet dirty_certificates_;
+  NameSet dirty_trusts_;
   NameSet dirty_checks_;  // Ingresses
 };
 

@@ -83,6 +83,10 @@ void DataPlane::close_all() {
   for (const auto& worker : workers_) worker->close_all();
 }
 
+void DataPlane::trim() {
+  for (const auto& worker : workers_) worker->trim();
+}
+
 std::uint64_t DataPlane::open_connections() const {
   std::uint64_t open = 0;
   for (const auto& worker : workers_) open += worker->counters().connections_open.read();

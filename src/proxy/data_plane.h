@@ -41,6 +41,8 @@ class DataPlane {
                     const std::function<void()>& done);
   /// Ends the tunnels and requests that are left.
   void close_all();
+  /// Each worker soon gives back what connections that are gone have left behind.
+  void trim();
   /// Client connections, tunnels among them, over all workers.
   std::uint64_t open_connections() const;
 

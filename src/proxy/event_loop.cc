@@ -4,8 +4,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <system_error>
 
 namespace weir::proxy {
@@ -111,6 +113,28 @@ void EventLoop::run_again() {
   }
 }
 
+void EventLoop::forget_closed() {
+  // What asked to be called again has been closed since: forget it before the slot is reused.
+  std::erase_if(again_, [](const IoHandle* io) { return io->listener == nullptr; });
+  free_.insert(free_.end(), closed_.begin(), closed_.end());
+  closed_.clear();
+}
+
+void EventLoop::trim() {
+  // In order, the free handles of a slab stand together; a slab that has only those goes.
+  std::ranges::sort(free_, std::less<>());
+  std::erase_if(slabs_, [this](const std::unique_ptr<IoHandle[]>& slab) {
+    const auto first = std::ranges::lower_bound(free_, slab.get(), std::less<>());
+    const auto last = std::ranges::lower_bound(free_, slab.get() + kSlab, std::less<>());
+    if (last - first != static_cast<std::ptrdiff_t>(kSlab)) return false;
+    free_.erase(first, last);
+    return true;
+  });
+  free_.shrink_to_fit();
+  closed_.shrink_to_fit();
+  again_.shrink_to_fit();
+}
+
 void EventLoop::run() {
   std::array<epoll_event, kBatch> events;
   while (!stopping_) {
@@ -140,12 +164,7 @@ void EventLoop::run() {
     }
     timers_.expire();
     if (!again_.empty()) run_again();
-    if (!closed_.empty()) {
-      // What asked to be called again has been closed since: forget it before the slot is reused.
-      std::erase_if(again_, [](const IoHandle* io) { return io->listener == nullptr; });
-      free_.insert(free_.end(), closed_.begin(), closed_.end());
-      closed_.clear();
-    }
+    if (!closed_.empty()) forget_closed();
   }
 }
 

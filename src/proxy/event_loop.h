@@ -61,6 +61,9 @@ class EventLoop {
   /// Descriptors that are open here.
   std::size_t open_handles() const { return open_handles_; }
 
+  /// Gives back what handles have cost that are closed now. Costs as much as there are.
+  void trim();
+
   /// Runs `task` on the loop's thread soon. From any thread.
   void post(std::function<void()> task);
 
@@ -78,6 +81,7 @@ class EventLoop {
  private:
   void run_posted();
   void run_again();
+  void forget_closed();
 
   int epoll_ = -1;
   int wake_ = -1;

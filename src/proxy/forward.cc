@@ -8,7 +8,6 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/relay.h"
-#include "proxy/socket_options.h"
 #include "proxy/tunnel_permit.h"
 
 namespace weir::proxy {
@@ -245,9 +244,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
     tunnelled_ = true;
-    keep_alive(backend.io()->fd);
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
-  } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over) {
+  } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&
+             exchange_->upgrade.empty()) {
+    // What has carried an Upgrade may be something else than weir believes it to be.
     ++upstream.requests;
     endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
   }

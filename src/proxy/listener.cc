@@ -12,8 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "proxy/socket_options.h"
-
 namespace weir::proxy {
 
 namespace {
@@ -79,7 +77,6 @@ util::Result<int> bind_listener(ListenAddress& address, bool first) {
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   // Accepted sockets inherit it: one setsockopt less a connection.
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  keep_alive(fd);
   if (storage.ss_family == AF_INET6) {
     // "[::]" takes IPv4, too, whatever net.ipv6.bindv6only says.
     const int off = 0;

@@ -17,8 +17,11 @@ Parts parts_of(std::string_view origin) {
   Parts parts;
   const auto end = origin.find("://");
   if (end == std::string_view::npos) return parts;
+  const auto rest = origin.substr(end + 3);
+  // No origin has more: else its end would pass for that of its host.
+  if (rest.find_first_of("/@?#\\") != std::string_view::npos) return parts;
   parts.scheme = origin.substr(0, end);
-  parts.host = origin.substr(end + 3);
+  parts.host = rest;
   const auto colon = parts.host.rfind(':');
   if (colon != std::string_view::npos && !parts.host.ends_with(']')) {
     parts.port = parts.host.substr(colon + 1);

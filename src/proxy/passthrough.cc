@@ -4,7 +4,6 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/client_hello.h"
-#include "proxy/socket_options.h"
 #include "proxy/target.h"
 #include "proxy/tunnel_group.h"
 
@@ -73,7 +72,6 @@ Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host, std:
       start.websocket = false;
       start.client = util::IpAddress::parse(address_).value_or(util::IpAddress{});
       start.place = std::move(place_);
-      keep_alive(stream.io()->fd);
       Tunnel::open(worker_, std::move(stream_), std::move(stream), std::move(start));
       co_return true;
     }

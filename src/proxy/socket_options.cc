@@ -16,4 +16,9 @@ void keep_alive(int fd) {
   set(IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
+void give_up_after(int fd, std::chrono::milliseconds time) {
+  const auto ms = static_cast<unsigned>(time.count());
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+}
+
 }  // namespace weir::proxy

@@ -17,7 +17,7 @@ struct IoResult {
     Ok,          ///< `bytes` moved, at least 1
     WouldBlock,  ///< nothing moved; wait for the handle's readable or writable (whichever is false)
     Eof,         ///< the peer's orderly end; reads only
-    Failed,      ///< reset or protocol error; close
+    Failed,      ///< reset or protocol error; close. errno is that of the socket, if it was that
   };
   Status status = Status::WouldBlock;
   std::size_t bytes = 0;

@@ -120,8 +120,10 @@ class Tunnel final : public IoListener,
  private:
   /// Bytes that the destination has not taken yet.
   struct Rest {
+    Rest(WorkerState& worker, OpenConnection& owner, std::string_view unsent);
     std::string bytes;
     TimerWheel::TimePoint since;  // the last progress
+    HeldBytes::Holder held;
   };
   struct Direction {
     explicit Direction(FrameWatcher::Sender sender) : watcher(sender) {}
@@ -176,6 +178,7 @@ class Tunnel final : public IoListener,
   bool finish_sides();
   bool beat();
   bool ping(Side side);
+  void set_options();
 
   void watch(Side from, std::span<const char> bytes);
   void count_bytes(Side from, std::size_t bytes);
@@ -184,7 +187,6 @@ class Tunnel final : public IoListener,
   void give_up_watching();
   bool may_be_own_pong(Side from) const;
   bool is_own_pong(std::span<const char> frame, const FrameHeader& header) const;
-  void count_held();
   void arm();
   void plan_duration();
   void count_end(TunnelEnd why);
@@ -198,9 +200,6 @@ class Tunnel final : public IoListener,
   std::unique_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<CloseWords> planned_words_;  // nullptr: the usual ones
   AddressCounts::Place place_;
-  RoutePlace route_place_;
-  EndpointPlace endpoint_place_;
-  HeldBytes::Holder held_;
   Timer timer_;
   const std::uint64_t id_;
   const TimerWheel::TimePoint opened_;
@@ -210,8 +209,12 @@ class Tunnel final : public IoListener,
   TunnelEnd planned_ = TunnelEnd::Count;
   Side first_end_ = Side::Client;  // whose Close or FIN came first
   bool any_end_ = false;
-  bool by_frame_ = false;  // the policy wants to see each frame before it goes on
+  bool by_frame_ = false;     // the policy wants to see each frame before it goes on
+  bool has_options_ = false;  // of its sockets
+  // What its end counts down.
   const bool counted_by_client_;
+  const bool counted_by_route_;
+  const bool counted_by_endpoint_;
   const bool tls_;
 };
 

@@ -48,15 +48,15 @@ Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& 
   if (!turn) co_return Admission{AnswerReason::TunnelRate};
   if (turn->count() == 0) co_return Admission{};
   start_timer(std::chrono::ceil<std::chrono::milliseconds>(*turn));
-  for (;;) {
+  // Its end may have come along with the request: then there is no further event.
+  while (!client_has_left()) {
     const auto wake = co_await wait();
     if (wake == Wake::Timeout) co_return Admission{};
-    if (wake == Wake::Cancelled || client_has_left()) {
-      Admission gone;
-      gone.client_has_left = true;
-      co_return gone;
-    }
+    if (wake == Wake::Cancelled) break;
   }
+  Admission gone;
+  gone.client_has_left = true;
+  co_return gone;
 }
 
 }  // namespace weir::proxy

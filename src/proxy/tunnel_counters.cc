@@ -31,6 +31,8 @@ const char* reason_of(TunnelEnd end) {
       return "max_duration";
     case TunnelEnd::PingTimeout:
       return "ping_timeout";
+    case TunnelEnd::PeerDead:
+      return "peer_dead";
     case TunnelEnd::Stalled:
       return "buffer_stall";
     case TunnelEnd::Drain:

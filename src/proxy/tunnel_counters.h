@@ -21,8 +21,9 @@ enum class TunnelEnd : std::uint8_t {
   HalfClosed,  // one side's FIN, then nothing for too long
   MaxDuration,
   PingTimeout,
-  Stalled,  // a side that does not read
-  Drain,    // the process ends
+  PeerDead,  // TCP had no answer from a side
+  Stalled,   // a side that does not read
+  Drain,     // the process ends
   RouteChanged,
   EndpointTerminating,
   EndpointGone,

@@ -81,7 +81,8 @@ class TunnelPlace {
     return place;
   }
   explicit operator bool() const { return shared_ != nullptr; }
-  Shared* operator->() const { return shared_.get(); }
+  /// From now on somebody else counts it down. False: it is empty.
+  bool release() { return std::exchange(shared_, nullptr) != nullptr; }
 
  private:
   std::shared_ptr<Shared> shared_;

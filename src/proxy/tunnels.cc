@@ -1,9 +1,9 @@
 #include "proxy/tunnels.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "proxy/end_times.h"
 #include "proxy/tunnel_group.h"
 #include "proxy/worker_state.h"
 
@@ -19,18 +19,11 @@ using State = table::Endpoint::State;
 constexpr milliseconds kGoneHold{1'000};
 constexpr milliseconds kTick{1'000};
 
-/// Gives each of `tunnels` its time within the window: evenly, in an order that nobody knows.
-void spread(std::vector<Tunnel*> tunnels, TunnelEnd why, TimerWheel::TimePoint begin,
+/// Gives each of `tunnels` its time within the window.
+void spread(const std::vector<Tunnel*>& tunnels, TunnelEnd why, TimerWheel::TimePoint begin,
             milliseconds window, std::uint64_t seed, const CloseWords* words = nullptr) {
-  if (tunnels.empty()) return;
-  std::shuffle(tunnels.begin(), tunnels.end(), std::mt19937_64(seed));
-  const auto step = std::chrono::nanoseconds(window) / static_cast<long>(tunnels.size());
-  // Workers begin at different places, so that two of them do not speak at once.
-  auto at = begin + (step.count() == 0 ? step : step * static_cast<long>(seed % 1024) / 1024);
-  for (auto* tunnel : tunnels) {
-    tunnel->plan_end(why, at, words);
-    at += step;
-  }
+  const auto times = end_times(tunnels.size(), begin, window, seed);
+  for (std::size_t i = 0; i < tunnels.size(); ++i) tunnels[i]->plan_end(why, times[i], words);
 }
 
 /// Endpoints are sorted by id.
@@ -139,8 +132,7 @@ void Tunnels::route_changed(TunnelGroup& group) {
   std::vector<Tunnel*> all;
   for (auto& tunnel : group.tunnels) all.push_back(&tunnel);
   const milliseconds window(policy.on_route_change == Then::Cut ? 0 : policy.drain_window_ms);
-  spread(std::move(all), TunnelEnd::RouteChanged, worker_.loop.now(), window,
-         next_random(worker_.random));
+  spread(all, TunnelEnd::RouteChanged, worker_.loop.now(), window, next_random(worker_.random));
 }
 
 void Tunnels::follow_backend(const table::Backend& backend) {
@@ -167,11 +159,9 @@ void Tunnels::follow_backend(const table::Backend& backend) {
     }
     const milliseconds window(policy.on_endpoint_end == Then::Cut ? 0 : policy.drain_window_ms);
     const auto now = worker_.loop.now();
-    spread(std::move(terminating), TunnelEnd::EndpointTerminating, now, window,
-           next_random(worker_.random));
+    spread(terminating, TunnelEnd::EndpointTerminating, now, window, next_random(worker_.random));
     // Its own FIN comes first, if it can still send one.
-    spread(std::move(gone), TunnelEnd::EndpointGone, now + kGoneHold, window / 5,
-           next_random(worker_.random));
+    spread(gone, TunnelEnd::EndpointGone, now + kGoneHold, window / 5, next_random(worker_.random));
   }
 }
 
@@ -192,7 +182,7 @@ void Tunnels::sweep(const std::string& host) {
 void Tunnels::drain(milliseconds window) {
   std::vector<Tunnel*> all;
   for_each([&](Tunnel& tunnel) { all.push_back(&tunnel); });
-  spread(std::move(all), TunnelEnd::Drain, worker_.loop.now(), window, next_random(worker_.random));
+  spread(all, TunnelEnd::Drain, worker_.loop.now(), window, next_random(worker_.random));
 }
 
 std::size_t Tunnels::end(const std::function<bool(const Tunnel&)>& picks, const CloseWords& words,
@@ -201,9 +191,8 @@ std::size_t Tunnels::end(const std::function<bool(const Tunnel&)>& picks, const 
   for_each([&](Tunnel& tunnel) {
     if (!tunnel.is_ending() && picks(tunnel)) all.push_back(&tunnel);
   });
-  const auto count = all.size();
-  spread(std::move(all), TunnelEnd::Admin, now(), window, next_random(worker_.random), &words);
-  return count;
+  spread(all, TunnelEnd::Admin, now(), window, next_random(worker_.random), &words);
+  return all.size();
 }
 
 TimerWheel::TimePoint Tunnels::now() const {

@@ -88,6 +88,10 @@ void Worker::with_tunnels(std::function<void(Tunnels&)> use) {
   state_.loop.post([this, use = std::move(use)] { use(state_.tunnels); });
 }
 
+void Worker::trim() {
+  state_.loop.post([this] { state_.loop.trim(); });
+}
+
 void Worker::close_all() {
   state_.loop.post([this] {
     for (const auto& listener : listeners_) listener->close();

@@ -31,6 +31,8 @@ class Worker {
   /// `use` is called on the worker's thread.
   void with_tunnels(std::function<void(Tunnels&)> use);
   void close_all();
+  /// Gives memory back that a crowd has left behind.
+  void trim();
 
   const Counters& counters() const { return state_.counters; }
 

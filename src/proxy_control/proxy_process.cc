@@ -1,5 +1,7 @@
 #include "proxy_control/proxy_process.h"
 
+#include <malloc.h>
+
 #include <csignal>
 
 #include <boost/asio/io_context.hpp>
@@ -8,6 +10,7 @@
 #include "proxy/data_plane.h"
 #include "proxy_control/access_log_writer.h"
 #include "proxy_control/control_client.h"
+#include "proxy_control/memory_keeper.h"
 #include "proxy_control/metrics.h"
 #include "proxy_control/table_service.h"
 #include "proxy_control/tunnel_admin.h"
@@ -20,6 +23,8 @@ namespace weir::proxy_control {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr std::chrono::seconds kMemoryPeriod{1};
 
 void log_listener(const char* what, const proxy::ListenAddress& listen) {
   const bool v6 = listen.address.find(':') != std::string::npos;
@@ -58,6 +63,9 @@ class Process {
                 [this] { return data_plane_.open_connections(); },
                 [this] { data_plane_.close_all(); }},
                [this] { io_.stop(); }),
+        memory_(io, kMemoryPeriod,
+                {[this] { return data_plane_.open_connections(); }, [this] { data_plane_.trim(); },
+                 [] { ::malloc_trim(0); }}),
         tunnel_admin_(io, data_plane_),
         signals_(io, SIGTERM, SIGINT),
         reopen_signal_(io, SIGUSR1) {}
@@ -138,6 +146,7 @@ class Process {
   TableService service_;
   ControlClient client_;
   Drain drain_;
+  MemoryKeeper memory_;
   std::unique_ptr<util::AdminServer> admin_;
   TunnelAdmin tunnel_admin_;
   std::unique_ptr<util::AdminServer> operators_;

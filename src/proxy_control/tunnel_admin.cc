@@ -50,6 +50,14 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   return number;
 }
 
+/// Takes what stands before `sign`, and `sign` too, from the front; all, if there is none.
+std::string_view take_until(std::string_view& text, char sign) {
+  const auto end = text.find(sign);
+  const auto part = text.substr(0, end);
+  text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  return part;
+}
+
 /// As forms are sent: "+" is a space. nullopt: a "%" without two digits.
 std::optional<std::string> decoded(std::string_view text) {
   std::string plain;
@@ -130,13 +138,10 @@ class TunnelAdmin::Query {
  public:
   explicit Query(std::string_view text) {
     while (!text.empty()) {
-      const auto end = std::min(text.find('&'), text.size());
-      const auto pair = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
+      auto pair = take_until(text, '&');
       if (pair.empty()) continue;
-      const auto equals = std::min(pair.find('='), pair.size());
-      const std::string name(pair.substr(0, equals));
-      auto value = decoded(pair.substr(std::min(equals + 1, pair.size())));
+      const std::string name(take_until(pair, '='));
+      auto value = decoded(pair);
       if (!value || value->empty()) {
         fail(fmt::format("{}: has no value that can be read", name));
       } else if (!values_.emplace(name, *std::move(value)).second) {

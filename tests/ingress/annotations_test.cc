@@ -13,6 +13,8 @@
 #include "ingress/annotation_reference.h"
 #include "ingress/annotation_values.h"
 #include "ingress/objects.h"
+#include "ingress/text_template.h"
+#include "ingress/tls_lists.h"
 
 namespace weir::ingress {
 namespace {
@@ -70,7 +72,8 @@ TEST(AnnotationRegistry, EveryEntryIsWhole) {
               std::visit([](const auto& type) { return type.set != nullptr; }, annotation->type));
     const bool wants_note =
         annotation->effect != Effect::InEffect && annotation->effect != Effect::NotYet;
-    EXPECT_EQ(wants_note, !annotation->note.empty());
+    EXPECT_TRUE(!wants_note || !annotation->note.empty());
+    EXPECT_FALSE(annotation->note.ends_with('.'));
     EXPECT_TRUE(annotation->twin.empty() || twins.insert(annotation->twin).second);
     EXPECT_TRUE(annotation->needs.empty() || find_annotation(annotation->needs) != nullptr);
   }
@@ -146,6 +149,27 @@ TEST(AnnotationRegistry, SuggestsTheNameThatWasMeant) {
   EXPECT_EQ(nearest("weir.dev/" + std::string(5'000, 'x')), "none");
 }
 
+TEST(AnnotationRegistry, AnyLetterOfALongNameMayBeMissingSwappedOrDouble) {
+  for (const auto* annotation : all()) {
+    const std::string name(annotation->name);
+    const auto begin = name.find('/') + 1;
+    if (name.size() - begin < 8) continue;
+    for (auto at = begin; at + 1 < name.size(); ++at) {
+      auto missing = name;
+      missing.erase(at, 1);
+      EXPECT_NE(nearest_annotation(missing), nullptr) << missing;
+      auto twice = name;
+      twice.insert(at, 2, name[at]);
+      EXPECT_NE(nearest_annotation(twice), nullptr) << twice;
+      auto swapped = name;
+      std::swap(swapped[at], swapped[at + 1]);
+      const auto* nearest = nearest_annotation(swapped);
+      ASSERT_NE(nearest, nullptr) << swapped;
+      EXPECT_TRUE(name[at] == name[at + 1] || nearest == annotation) << swapped;
+    }
+  }
+}
+
 TEST(AnnotationReader, AnIngressWithoutAnnotationsSharesTheDefaults) {
   const auto defaults = std::make_shared<const Policies>();
   const auto read = read_annotations(test::ingress("a", {}), defaults);
@@ -169,6 +193,31 @@ TEST(AnnotationReader, QuotesLittleOfAHugeValue) {
   ASSERT_EQ(read.problems.size(), 1U);
   EXPECT_THAT(read.problems[0].message, HasSubstr("ää\" is not a whole number"));
   EXPECT_LT(read.problems[0].message.size(), 300U);
+}
+
+TEST(AnnotationValues, TextTemplates) {
+  using Source = table::TextPart::Source;
+  const auto parts = parse_text_template("${remote_addr}a-b$http_X_User$arg_q");
+  ASSERT_TRUE(parts);
+  EXPECT_THAT(*parts, ElementsAre(table::TextPart{Source::ClientAddress, ""},
+                                  table::TextPart{Source::Literal, "a-b"},
+                                  table::TextPart{Source::Header, "x-user"},
+                                  table::TextPart{Source::Argument, "q"}));
+  for (const auto* wrong : {"$", "${host", "$uri", "$http_", "a b", "$host;", "{host}", "ä"}) {
+    EXPECT_FALSE(parse_text_template(wrong)) << wrong;
+  }
+  std::string many;
+  for (int i = 0; i < 33; ++i) many += "$host";
+  EXPECT_FALSE(parse_text_template(many));
+}
+
+TEST(AnnotationValues, ListsForOpenSslHaveNoZeroInside) {
+  using namespace std::string_view_literals;
+  EXPECT_TRUE(is_cipher_list("HIGH:!aNULL"));
+  EXPECT_FALSE(is_cipher_list("HIGH\0:!aNULL"sv));
+  EXPECT_FALSE(is_cipher_list("nothing-of-the-kind"));
+  EXPECT_TRUE(is_group_list("X25519:P-256"));
+  EXPECT_FALSE(is_group_list("X25519\0:P-256"sv));
 }
 
 TEST(AnnotationValues, Durations) {

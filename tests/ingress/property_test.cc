@@ -56,7 +56,7 @@ class World {
     } else if (upto(3) != 0) {
       ingress.meta.annotations["kubernetes.io/ingress.class"] = upto(4) == 0 ? "other" : "nginx";
     }
-    for (int i = upto(2); i > 0; --i) {
+    for (int i = upto(4); i > 0; --i) {
       const auto& [name, values] = one_of(annotations_);
       ingress.meta.annotations[name] = one_of(values);
     }
@@ -119,6 +119,8 @@ class World {
     auto secret = test::secret(one_of<std::string>({"s1", "s2"}), pair);
     secret.meta.ns = one_of<std::string>({"default", "team"});
     if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
+    if (upto(4) == 0) secret.data.clear();
+    if (upto(1) == 0) secret.data["ca.crt"] = upto(4) == 0 ? "rubbish" : pair.certificate_pem;
     return secret;
   }
 
@@ -139,6 +141,17 @@ class World {
       {"weir.dev/tunnel-limit", {"1", "2", "bad", ""}},
       {"weir.dev/tunnel-idle-timeout", {"1m", "2m"}},
       {"weir.dev/unknown", {"1"}},
+      {"nginx.ingress.kubernetes.io/proxy-read-timeout", {"60", "90"}},
+      {"nginx.ingress.kubernetes.io/proxy-next-upstream", {"off", "error"}},
+      {"nginx.ingress.kubernetes.io/load-balance", {"round_robin", "ewma", "chash"}},
+      {"nginx.ingress.kubernetes.io/affinity", {"cookie"}},
+      {"nginx.ingress.kubernetes.io/upstream-hash-by", {"$host", "$bad"}},
+      {"nginx.ingress.kubernetes.io/ssl-redirect", {"false", "true"}},
+      {"nginx.ingress.kubernetes.io/ssl-passthrough", {"true"}},
+      {"nginx.ingress.kubernetes.io/backend-protocol", {"HTTPS"}},
+      {"nginx.ingress.kubernetes.io/proxy-ssl-secret", {"default/s1", "team/s2", "s1"}},
+      {"nginx.ingress.kubernetes.io/proxy-ssl-verify", {"on"}},
+      {"nginx.ingress.kubernetes.io/auth-tls-secret", {"default/s1", "team/s2", "team/s3"}},
   };
   const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
 };

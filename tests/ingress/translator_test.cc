@@ -278,6 +278,72 @@ TEST_F(TranslatorTest, AnnotationsOfOneIngressTouchItsHostsOnly) {
   EXPECT_EQ(last_.disappeared.at(0).code, "UnknownAnnotation");
 }
 
+TEST_F(TranslatorTest, AuthoritiesOfClientsComeAndGoWithTheirSecret) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  object.meta.annotations["nginx.ingress.kubernetes.io/auth-tls-secret"] = "default/ca";
+  put(object, test::service("shop"));
+  ASSERT_EQ(last_.appeared.size(), 1U);
+  EXPECT_EQ(last_.appeared[0].code, "SecretNotFound");
+
+  kube::Secret secret;
+  secret.meta = test::meta("ca");
+  secret.data["ca.crt"] = test::make_pair({"ca.example"}).certificate_pem;
+  EXPECT_THAT(put(secret), ElementsAre("trust bundle default/ca"));
+  EXPECT_EQ(last_.disappeared.at(0).code, "SecretNotFound");
+  secret.data["ca.crt"] = test::make_pair({"other.example"}).certificate_pem;
+  EXPECT_THAT(put(secret), ElementsAre("trust bundle default/ca"));
+  secret.data["ca.crt"] = "rubbish";
+  EXPECT_THAT(put(secret), ElementsAre("no trust bundle default/ca"));
+  EXPECT_EQ(last_.appeared.at(0).code, "InvalidTrust");
+  secret.data["ca.crt"] = test::make_pair({"ca.example"}).certificate_pem;
+  secret.data["ca.crl"] = "rubbish";
+  EXPECT_THAT(put(secret), IsEmpty());
+  secret.data.erase("ca.crl");
+  put(secret);
+  EXPECT_THAT(
+      remove(kube::Kind::Ingress, "a"),
+      ElementsAre("no backend default/shop:80", "no host a.example", "no trust bundle default/ca"));
+}
+
+TEST_F(TranslatorTest, OneCertificateTowardsServicesAndItsAuthoritiesFollowTheirSecret) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  object.meta.annotations = {{"kubernetes.io/ingress.class", "nginx"},
+                             {"nginx.ingress.kubernetes.io/backend-protocol", "HTTPS"},
+                             {"nginx.ingress.kubernetes.io/proxy-ssl-secret", "default/pair"},
+                             {"nginx.ingress.kubernetes.io/proxy-ssl-verify", "on"}};
+  auto secret = test::secret("pair", test::make_pair({"client.example"}));
+  secret.data["ca.crt"] = test::make_pair({"ca.example"}).certificate_pem;
+  put(object, test::service("shop"));
+
+  EXPECT_THAT(put(secret), ElementsAre("certificate default/pair", "trust bundle default/pair"))
+      << "the host named them already";
+  secret.data["ca.crt"] = test::make_pair({"other.example"}).certificate_pem;
+  EXPECT_THAT(put(secret), ElementsAre("trust bundle default/pair"));
+  secret.data.erase("tls.crt");
+  secret.data.erase("tls.key");
+  EXPECT_THAT(put(secret), ElementsAre("host a.example", "no certificate default/pair"))
+      << "there is none to be shown";
+  EXPECT_THAT(remove(kube::Kind::Secret, "pair"),
+              ElementsAre("host a.example", "no trust bundle default/pair"));
+}
+
+TEST_F(TranslatorTest, BalancingOfABackendFollowsTheOldestIngressThatNamesIt) {
+  auto old = ingress("old", {rule("a.example", "/", to("shop"))}, {}, 1);
+  auto young = ingress("young", {rule("b.example", "/", to("shop"))}, {}, 2);
+  young.meta.annotations["nginx.ingress.kubernetes.io/load-balance"] = "round_robin";
+  put(old, young, test::service("shop"));
+  const auto algorithm = [&] {
+    return std::get<table::Backend>(last_.upserts.at(0)).balancing.algorithm;
+  };
+
+  EXPECT_THAT(remove(kube::Kind::Ingress, "old"),
+              ElementsAre("backend default/shop:80", "no host a.example"));
+  EXPECT_EQ(algorithm(), table::Balancing::Algorithm::RoundRobin);
+  EXPECT_THAT(put(old), ElementsAre("backend default/shop:80", "host a.example"));
+  EXPECT_EQ(algorithm(), table::Balancing::Algorithm::TwoChoices);
+  EXPECT_THAT(remove(kube::Kind::Ingress, "young"), ElementsAre("no host b.example"));
+}
+
 TEST(Translator, DefaultsOfTheConfigMapTouchOnlyWhatHasNoWordOfItsOwn) {
   Options options;
   options.config_map = NamespacedName{"default", "settings"};

@@ -115,6 +115,24 @@ int TlsClient::version(const Socket& socket) {
 TlsServer::TlsServer(const TlsOptions& options)
     : context_(make_context(TLS_server_method(), options)) {
   SSL_CTX_set_session_id_context(context_, reinterpret_cast<const unsigned char*>("test"), 4);
+  for (const auto& protocol : options.protocols) {
+    protocols_ += static_cast<char>(protocol.size());
+    protocols_ += protocol;
+  }
+  if (protocols_.empty()) return;
+  SSL_CTX_set_alpn_select_cb(
+      context_,
+      [](SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+         unsigned int offered_size, void* own) {
+        const auto& ours = *static_cast<const std::string*>(own);
+        unsigned char* found = nullptr;
+        const auto result =
+            SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(ours.data()),
+                                  static_cast<unsigned int>(ours.size()), offered, offered_size);
+        *chosen = found;
+        return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+      },
+      &protocols_);
 }
 
 TlsServer::~TlsServer() {

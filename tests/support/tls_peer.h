@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "support/socket.h"
 #include "support/test_ca.h"
@@ -19,8 +20,9 @@ struct TlsOptions {
   std::string ciphers;
   std::string signature_algorithms;
   std::string groups;
-  bool ask_for_certificate = false;  ///< a server, of its clients
-  bool ask_for_status = false;       ///< a client, for an OCSP response
+  bool ask_for_certificate = false;    ///< a server, of its clients
+  bool ask_for_status = false;         ///< a client, for an OCSP response
+  std::vector<std::string> protocols;  ///< ALPN of a server, preferred first; empty: none
 };
 
 /// A client that keeps the session of its last connection. One thread's.
@@ -66,6 +68,7 @@ class TlsServer {
 
  private:
   ssl_ctx_st* context_;
+  std::string protocols_;  // as ALPN has them
 };
 
 }  // namespace weir::test

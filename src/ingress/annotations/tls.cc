@@ -1,0 +1,111 @@
+#include "ingress/annotations/themes.h"
+#include "ingress/policies.h"
+#include "ingress/secret_name.h"
+#include "ingress/tls_lists.h"
+#include "table/text_rules.h"
+
+namespace weir::ingress {
+
+namespace {
+
+constexpr std::string_view kAuthSecret = "nginx.ingress.kubernetes.io/auth-tls-secret";
+
+void set_mode(Policies& policies, std::size_t word) {
+  using Mode = table::ClientCertificates::Mode;
+  constexpr std::optional<Mode> kModes[] = {Mode::Required, Mode::Optional, Mode::OptionalAny,
+                                            std::nullopt};
+  policies.client_auth.mode = kModes[word];
+}
+
+}  // namespace
+
+AnnotationTheme tls_annotations() {
+  return {
+      .title = "TLS towards clients",
+      .text = "What each does is in [tls.md](tls.md).",
+      .annotations = {
+          {.name = "nginx.ingress.kubernetes.io/auth-tls-error-page",
+           .type = Text{"a URL"},
+           .scope = Scope::Host,
+           .text = "Page for clients whose certificate is missing or wrong",
+           .risk = Risk::High},
+          {.name = "nginx.ingress.kubernetes.io/auth-tls-match-cn",
+           .type = Text{"CN= and a regular expression"},
+           .scope = Scope::Host,
+           .text = "What the subject of a client's certificate must match",
+           .note = "every verified certificate gets in",
+           .risk = Risk::High},
+          {.name = "nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream",
+           .type = Flag{},
+           .usual = "false",
+           .scope = Scope::Host,
+           .text = "Sends the client's certificate to the Service in ssl-client-cert"},
+          {.name = kAuthSecret,
+           .type = Text{kSecretNameText, kMostSecretName, nullptr,
+                        [](Policies& policies, std::string text) {
+                          policies.client_auth.secret = parse_secret_name(text);
+                        }},
+           .scope = Scope::Host,
+           .text = "Clients of the whole host must show a certificate by a CA in `ca.crt` of this "
+                   "Secret, and not in its `ca.crl`; others get 400. Without the Secret, or "
+                   "without a usable `ca.crt`, everybody gets 403",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/auth-tls-verify-client",
+           .type = Choice{{"on", "optional", "optional_no_ca", "off"}, set_mode},
+           .usual = "on",
+           .scope = Scope::Host,
+           .text = "`optional`: none at all is fine as well; `optional_no_ca`: any is, and the "
+                   "Service is told; `off`: nobody is asked",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kAuthSecret,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/auth-tls-verify-depth",
+           .type = Number{1, table::kMaxVerifyDepth,
+                          [](Policies& policies, std::uint64_t depth) {
+                            policies.client_auth.verify_depth = static_cast<std::uint32_t>(depth);
+                          }},
+           .usual = "1",
+           .scope = Scope::Host,
+           .text = "Intermediate certificates between the client's and a CA, at most",
+           .effect = Effect::InEffect,
+           .needs = kAuthSecret,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/server-alias",
+           .type = List{',', "a host name", 100},
+           .scope = Scope::Host,
+           .text = "Further names of the hosts",
+           .risk = Risk::High},
+          {.name = "nginx.ingress.kubernetes.io/ssl-ciphers",
+           .type = Text{"a list of ciphers that OpenSSL takes", table::kMaxCiphers, is_cipher_list,
+                        [](Policies& policies, std::string list) {
+                          policies.ssl_ciphers = std::move(list);
+                        }},
+           .scope = Scope::Host,
+           .text = "Ciphers of TLS 1.2 for the host; else those of the ConfigMap's `ssl-ciphers`",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/ssl-passthrough",
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.ssl_passthrough = on; }},
+           .usual = "false",
+           .scope = Scope::Host,
+           .text = "TLS connections for the host go undecrypted to the Service of its path `/`; "
+                   "nothing else of the host counts for them. Not for wildcards and not without a "
+                   "host. Plain HTTP goes on as ever, over TLS to the Services of this Ingress. "
+                   "ingress-nginx needs --enable-ssl-passthrough for it; weir does not",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/ssl-prefer-server-ciphers",
+           .type = Flag{},
+           .usual = "true",
+           .scope = Scope::Host,
+           .text = "Whether the server's order of ciphers counts",
+           .effect = Effect::Accepted,
+           .note = "weir's order always counts, but for clients that put ChaCha20 first"},
+      }};
+}
+
+}  // namespace weir::ingress

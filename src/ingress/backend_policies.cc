@@ -1,0 +1,66 @@
+#include "ingress/backend_policies.h"
+
+#include <algorithm>
+
+namespace weir::ingress {
+
+namespace {
+
+/// As in ingress-nginx, whose cookies go on to count: "namespace-service-port".
+std::string salt_of(const BackendKey& key) {
+  return key.service.ns + '-' + key.service.name + '-' + key.port;
+}
+
+bool is_usual(const Policies& policies) {
+  static const Policies::Balancing usual;
+  return policies.balancing == usual;
+}
+
+}  // namespace
+
+std::vector<BackendKey> backends_of(const kube::Ingress& ingress) {
+  std::vector<BackendKey> keys;
+  const auto add = [&](const kube::IngressBackend& backend) {
+    if (auto key = backend_key(ingress.meta.ns, backend)) keys.push_back(*std::move(key));
+  };
+  if (ingress.default_backend) add(*ingress.default_backend);
+  for (const auto& rule : ingress.rules) {
+    for (const auto& path : rule.paths) add(path.backend);
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+void BackendClaims::add(const Age& age, const std::shared_ptr<const Policies>& policies) {
+  all_.emplace(age, policies);
+  if (!is_usual(*policies)) ++special_;
+  if (!policies->balancing.is_sticky) return;
+  sticky_.emplace(age, policies);
+  if (policies->balancing.sticky_mode) with_mode_.emplace(age, policies);
+}
+
+void BackendClaims::remove(const Age& age) {
+  const auto found = all_.find(age);
+  if (!is_usual(*found->second)) --special_;
+  all_.erase(found);
+  sticky_.erase(age);
+  with_mode_.erase(age);
+}
+
+void BackendClaims::apply_to(table::Backend& backend, const BackendKey& key,
+                             const Policies& defaults) const {
+  const auto& balancing = (empty() ? defaults : *all_.begin()->second).balancing;
+  if (balancing.hash_key.empty()) {
+    backend.balancing.algorithm = balancing.algorithm;
+  } else {
+    backend.balancing.algorithm = table::Balancing::Algorithm::Hash;
+    backend.balancing.hash_key = balancing.hash_key;
+  }
+  if (sticky_.empty()) return;
+  auto& cookie = backend.sticky_cookie.emplace(sticky_.rbegin()->second->balancing.cookie);
+  cookie.salt = salt_of(key);
+  if (!with_mode_.empty()) cookie.mode = *with_mode_.begin()->second->balancing.sticky_mode;
+}
+
+}  // namespace weir::ingress

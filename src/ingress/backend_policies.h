@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "ingress/age.h"
+#include "ingress/names.h"
+#include "ingress/policies.h"
+#include "kube/objects.h"
+#include "table/table.h"
+
+namespace weir::ingress {
+
+/// The Ingresses that name a backend, with their policies. What follows for the backend costs the
+/// same however many they are.
+class BackendClaims {
+ public:
+  using ByAge = std::map<Age, std::shared_ptr<const Policies>>;  ///< oldest first
+
+  void add(const Age& age, const std::shared_ptr<const Policies>& policies);
+  void remove(const Age& age);
+
+  bool empty() const { return all_.empty(); }
+  /// Nobody has a word of their own about balancing.
+  bool are_usual() const { return special_ == 0; }
+
+  /// Balancing and affinity. `defaults` are for a backend that no Ingress names.
+  void apply_to(table::Backend& backend, const BackendKey& key, const Policies& defaults) const;
+
+ private:
+  ByAge all_;
+  ByAge sticky_;     // those with affinity
+  ByAge with_mode_;  // of them, those that say which mode
+  std::size_t special_ = 0;
+};
+
+/// The backends that an Ingress names; sorted, no duplicates.
+std::vector<BackendKey> backends_of(const kube::Ingress& ingress);
+
+}  // namespace weir::ingress

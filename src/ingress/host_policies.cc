@@ -1,0 +1,142 @@
+#include "ingress/host_policies.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace weir::ingress {
+
+namespace {
+
+/// The name in the table of what an annotation's Secret holds. One that may not be used has a name
+/// that nothing in the table has: what asks for it is refused, never let through.
+std::string table_name_of(const NamespacedName& secret, const kube::Ingress& ingress) {
+  return may_use(secret, ingress.meta.ns) ? to_string(secret) : '/' + to_string(secret);
+}
+
+/// Whether the Secret is there to show a certificate: it has one, or a broken one. One with nothing
+/// but CAs is not.
+bool is_to_be_shown(const ObjectStore::Certificate* certificate) {
+  return certificate == nullptr || *certificate ||
+         certificate->error().code != util::Error::Code::Unsupported;
+}
+
+/// How routes of an Ingress reach their endpoints. `settings` may be those of another Ingress of
+/// the host.
+table::UpstreamTls make_upstream_tls(const HostShare& settings, const HostInput& input,
+                                     BuiltHost& built) {
+  const auto& policy = settings.policies->backend_tls;
+  auto tls = policy.tls;
+  if (!policy.secret) return tls;
+  const auto& secret = *policy.secret;
+  const bool may = may_use(secret, settings.ingress->meta.ns);
+  const auto name = table_name_of(secret, *settings.ingress);
+  const auto* certificate = may ? input.certificate(secret) : nullptr;
+  if (is_to_be_shown(certificate)) tls.certificate = name;
+  if (certificate != nullptr && *certificate) built.certificates.push_back(secret);
+  if (policy.verify) {
+    tls.verify = true;
+    tls.trust = name;
+    if (may) built.trusts.push_back(secret);
+  }
+  return tls;
+}
+
+/// The oldest share whose policies are so; nullptr: none is.
+template <class Is>
+const HostShare* find_share(const HostInput& input, Is is) {
+  for (const auto& [age, share] : input.shares) {
+    if (is(*share.policies)) return &share;
+  }
+  return nullptr;
+}
+
+void settle_passthrough(const HostInput& input, BuiltHost& built) {
+  const auto* share =
+      find_share(input, [](const Policies& policies) { return policies.ssl_passthrough; });
+  if (share == nullptr) return;
+  const auto root = std::ranges::find(built.host.routes, table::PathMatch{}, &table::Route::match);
+  const bool has_service = root != built.host.routes.end() && !root->backends.empty();
+  const bool is_one_name = !input.name.empty() && !input.name.starts_with('*');
+  if (has_service && is_one_name) {
+    built.host.passthrough = root->backends.front().backend;
+    return;
+  }
+  built.problems.push_back(
+      {"NotInEffect",
+       {kube::Kind::Ingress, share->ingress->meta.ns, share->ingress->meta.name},
+       "metadata.annotations[nginx.ingress.kubernetes.io/ssl-passthrough]",
+       is_one_name ? fmt::format("host \"{}\" has no Service for path \"/\", to which TLS would go",
+                                 input.name)
+                   : fmt::format("host \"{}\" is not one name; its TLS connections are decrypted",
+                                 input.name)});
+}
+
+}  // namespace
+
+RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
+                             std::optional<table::UpstreamTls> upstream_tls)
+    : policies_(policies),
+      redirects_(redirects),
+      upstream_tls_(std::move(upstream_tls)),
+      retries_(policies.retries_of_routes()),
+      tunnels_(policies.tunnels) {}
+
+void RoutePolicies::apply_to(table::Route& route) const {
+  route.https_only = redirects_ && !is_exempt_from_redirects(route.match.path);
+  route.upstream_tls = upstream_tls_;
+  route.retries = retries_;
+  route.sticky = policies_.balancing.is_sticky && !route.backends.empty();
+  route.tunnels = tunnels_;
+}
+
+bool RoutePolicies::is_exempt_from_redirects(const std::string& path) const {
+  return std::ranges::any_of(policies_.no_redirect_paths,
+                             [&](const auto& start) { return path.starts_with(start); });
+}
+
+RoutePolicyMaker::RoutePolicyMaker(const HostInput& input, bool has_certificate, BuiltHost& built)
+    : input_(input),
+      has_certificate_(has_certificate),
+      tls_of_host_(find_share(
+          input, [](const Policies& policies) { return policies.backend_tls.secret.has_value(); })),
+      built_(built) {}
+
+RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
+  const auto& policies = *share.policies;
+  // An Ingress that is nothing but a default backend redirects nobody.
+  const bool redirects = !share.rules.empty() && (policies.force_ssl_redirect ||
+                                                  (policies.ssl_redirect && has_certificate_));
+  std::optional<table::UpstreamTls> tls;
+  // Who passes TLS through has Services that speak nothing else.
+  if (policies.speaks_tls_to_backend || policies.ssl_passthrough) {
+    const bool is_own = policies.backend_tls.secret || tls_of_host_ == nullptr;
+    tls = make_upstream_tls(is_own ? share : *tls_of_host_, input_, built_);
+  }
+  return {policies, redirects, std::move(tls)};
+}
+
+RoutePolicies RoutePolicyMaker::make_default() const {
+  return {input_.defaults, false, std::nullopt};
+}
+
+void settle_host_policies(const HostInput& input, BuiltHost& built) {
+  const auto* authority = find_share(
+      input, [](const Policies& policies) { return policies.client_auth.secret.has_value(); });
+  if (authority != nullptr && authority->policies->client_auth.mode) {
+    const auto& auth = authority->policies->client_auth;
+    const bool may = may_use(*auth.secret, authority->ingress->meta.ns);
+    // Without its Secret, `optional_no_ca` would let everybody in.
+    const bool is_there = may && input.certificate(*auth.secret) != nullptr;
+    built.host.client_certificates = table::ClientCertificates{
+        is_there ? *auth.mode : table::ClientCertificates::Mode::Required,
+        table_name_of(*auth.secret, *authority->ingress), auth.verify_depth};
+    if (may) built.trusts.push_back(*auth.secret);
+  }
+  const auto* ciphers =
+      find_share(input, [](const Policies& policies) { return !policies.ssl_ciphers.empty(); });
+  if (ciphers != nullptr) built.host.ciphers = ciphers->policies->ssl_ciphers;
+  settle_passthrough(input, built);
+}
+
+}  // namespace weir::ingress

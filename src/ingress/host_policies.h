@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ingress/host_builder.h"
+#include "ingress/policies.h"
+#include "table/table.h"
+#include "util/rare.h"
+
+/// From the policies of a host's Ingresses to the fields of its routes and its own.
+namespace weir::ingress {
+
+/// The policies of one Ingress, or of none, as its routes have them: what they share is made once.
+/// The Policies outlive it.
+class RoutePolicies {
+ public:
+  RoutePolicies(const Policies& policies, bool redirects,
+                std::optional<table::UpstreamTls> upstream_tls);
+
+  /// Sets all that comes from annotations. The route has its match and its backends.
+  void apply_to(table::Route& route) const;
+
+ private:
+  bool is_exempt_from_redirects(const std::string& path) const;
+
+  const Policies& policies_;
+  bool redirects_;
+  std::optional<table::UpstreamTls> upstream_tls_;
+  util::Rare<table::Retries> retries_;
+  util::Rare<table::TunnelPolicy> tunnels_;
+};
+
+/// Knows what the Ingresses of a host have in common. What it refers to outlives it.
+class RoutePolicyMaker {
+ public:
+  /// `has_certificate`: some Ingress says something about TLS for the host. Secrets that policies
+  /// name are noted in `built`.
+  RoutePolicyMaker(const HostInput& input, bool has_certificate, BuiltHost& built);
+
+  RoutePolicies make(const HostShare& share) const;
+  /// Of routes that come from no Ingress.
+  RoutePolicies make_default() const;
+
+ private:
+  const HostInput& input_;
+  bool has_certificate_;
+  const HostShare* tls_of_host_;  // nullptr: nobody has proxy-ssl-secret
+  BuiltHost& built_;
+};
+
+/// What clients must show, what they may speak, and where undecrypted connections go. The routes
+/// are there already.
+void settle_host_policies(const HostInput& input, BuiltHost& built);
+
+}  // namespace weir::ingress
