@@ -68,6 +68,17 @@ void DataPlane::drain_tunnels(std::chrono::milliseconds window) {
   for (const auto& worker : workers_) worker->drain_tunnels(window);
 }
 
+void DataPlane::with_tunnels(const std::function<void(std::size_t, Tunnels&)>& use,
+                             const std::function<void()>& done) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->with_tunnels([i, use, left, done](Tunnels& tunnels) {
+      use(i, tunnels);
+      if (left->fetch_sub(1) == 1) done();
+    });
+  }
+}
+
 void DataPlane::close_all() {
   for (const auto& worker : workers_) worker->close_all();
 }

@@ -69,6 +69,11 @@ std::string_view sentence_of(TunnelEnd why) {
 
 }  // namespace
 
+inline void Tunnel::count_bytes(Side from, std::size_t bytes) {
+  direction(from).bytes += bytes;
+  group_.counters->from[index(from)].bytes.add(bytes);
+}
+
 // ---- life --------------------------------------------------------------------------------------
 
 void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStart start) {
@@ -197,6 +202,7 @@ void Tunnel::policy_changed() {
 void Tunnel::plan_duration() {
   const auto& policy = *group_.policy;
   planned_ = TunnelEnd::Count;
+  planned_words_.reset();
   if (policy.max_duration_ms == 0) return;
   // Each lasts a little less than it may: those that came together do not go together.
   const auto spread = std::uint64_t{policy.max_duration_ms} * policy.duration_spread_percent / 100;
@@ -211,8 +217,9 @@ void Tunnel::plan_duration() {
   }
 }
 
-void Tunnel::plan_end(TunnelEnd why, TimerWheel::TimePoint at) {
+void Tunnel::plan_end(TunnelEnd why, TimerWheel::TimePoint at, const CloseWords* words) {
   if (ending_ != nullptr || (planned_ != TunnelEnd::Count && planned_at_ <= at)) return;
+  planned_words_ = words == nullptr ? nullptr : std::make_unique<CloseWords>(*words);
   planned_ = why;
   planned_at_ = at;
   arm();
@@ -277,7 +284,10 @@ void Tunnel::on_timer(Timer&) {
   if (any_end_ && over(last_byte_, policy.half_closed_timeout_ms)) {
     return end(TunnelEnd::HalfClosed);
   }
-  if (planned_ != TunnelEnd::Count && now >= planned_at_) return end(planned_);
+  if (planned_ != TunnelEnd::Count && now >= planned_at_) {
+    const auto words = std::move(planned_words_);
+    return end(planned_, words == nullptr ? CloseWords{} : *words);
+  }
   if (heartbeat_ != nullptr && !beat()) return;
   arm();
 }
@@ -553,11 +563,6 @@ void Tunnel::watch(Side from, std::span<const char> bytes) {
   if (watcher.closed() && !was_closed) note_close(from);
 }
 
-void Tunnel::count_bytes(Side from, std::size_t bytes) {
-  direction(from).bytes += bytes;
-  group_.counters->from[index(from)].bytes.add(bytes);
-}
-
 void Tunnel::count_frames(Side from, const FrameCounts& counts) {
   auto& cells = group_.counters->from[index(from)];
   if (counts.data != 0) cells.data_frames.add(counts.data);
@@ -594,9 +599,9 @@ void Tunnel::give_up_watching() {
 
 // ---- polite ends -------------------------------------------------------------------------------
 
-void Tunnel::end(TunnelEnd why, std::uint16_t code, std::string reason) {
-  if (code == 0) code = group_.policy->close_code;
-  begin_end(why, code, code, std::move(reason));
+void Tunnel::end(TunnelEnd why, CloseWords words) {
+  const auto code = words.code == 0 ? group_.policy->close_code : words.code;
+  begin_end(why, code, code, std::move(words.reason));
 }
 
 bool Tunnel::begin_end(TunnelEnd why, std::uint16_t to_client, std::uint16_t to_backend,
