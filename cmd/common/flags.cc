@@ -4,10 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <charconv>
 #include <functional>
-#include <limits>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -16,41 +14,6 @@
 #include "util/version.h"
 
 namespace weir::cmd {
-
-namespace {
-
-struct Unit {
-  std::string_view name;
-  std::uint64_t factor;
-};
-
-constexpr std::array<Unit, 4> kDurations = {
-    {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
-constexpr std::array<Unit, 7> kSizes = {{{"", 1},
-                                         {"k", 1U << 10},
-                                         {"K", 1U << 10},
-                                         {"m", 1U << 20},
-                                         {"M", 1U << 20},
-                                         {"g", 1U << 30},
-                                         {"G", 1U << 30}}};
-
-/// Digits and a unit, times its factor.
-template <std::size_t N>
-std::optional<std::uint64_t> scaled(std::string_view text, const std::array<Unit, N>& units) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end == text.data()) return std::nullopt;
-  const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  if (rest.empty() && number == 0) return 0;
-  for (const auto& unit : units) {
-    if (rest != unit.name) continue;
-    if (number > std::numeric_limits<std::int64_t>::max() / unit.factor) return std::nullopt;
-    return number * unit.factor;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::string any_address() {
   const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -93,27 +56,6 @@ util::Result<Address> parse_address(std::string_view text) {
 std::string to_string(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return fmt::format(fmt::runtime(v6 ? "[{}]:{}" : "{}:{}"), address.host, address.port);
-}
-
-util::Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  if (const auto value = scaled(text, kDurations)) {
-    return std::chrono::milliseconds(static_cast<std::int64_t>(*value));
-  }
-  return util::malformed(fmt::format("\"{}\" is not a duration, like 250ms, 60s, 5m or 1h", text));
-}
-
-std::string to_string(std::chrono::milliseconds duration) {
-  const auto count = static_cast<std::uint64_t>(duration.count());
-  if (count == 0) return "0s";
-  for (const auto& unit : kDurations) {
-    if (count % unit.factor == 0) return fmt::format("{}{}", count / unit.factor, unit.name);
-  }
-  return "";
-}
-
-util::Result<std::uint64_t> parse_size(std::string_view text) {
-  if (const auto value = scaled(text, kSizes)) return *value;
-  return util::malformed(fmt::format("\"{}\" is not a size, like 4096, 32k, 16m or 1g", text));
 }
 
 std::string environment_name(std::string_view flag) {
@@ -233,7 +175,7 @@ void Flags::size(const std::string& flag, std::uint64_t& value, const std::strin
   impl_->add_value(
       flag, "BYTES", help, std::to_string(value), value,
       [min, max](const std::string& given) -> util::Result<std::uint64_t> {
-        auto size = parse_size(given);
+        auto size = util::parse_size(given);
         if (!size || (*size >= min && *size <= max)) return size;
         return util::malformed(fmt::format("\"{}\" is outside of {} to {} bytes", given, min, max));
       });
@@ -242,11 +184,11 @@ void Flags::size(const std::string& flag, std::uint64_t& value, const std::strin
 void Flags::duration(const std::string& flag, std::chrono::milliseconds& value,
                      const std::string& help, std::chrono::milliseconds min) {
   impl_->add_value(
-      flag, "DURATION", help, to_string(value), value,
+      flag, "DURATION", help, util::to_string(value), value,
       [min](const std::string& given) -> util::Result<std::chrono::milliseconds> {
-        auto duration = parse_duration(given);
+        auto duration = util::parse_duration(given);
         if (!duration || *duration >= min) return duration;
-        return util::malformed(fmt::format("\"{}\" is less than {}", given, to_string(min)));
+        return util::malformed(fmt::format("\"{}\" is less than {}", given, util::to_string(min)));
       });
 }
 

@@ -10,6 +10,7 @@
 
 #include "util/log.h"
 #include "util/result.h"
+#include "util/units.h"
 
 namespace weir::cmd {
 
@@ -27,14 +28,6 @@ util::Result<Address> parse_address(std::string_view text);
 std::string to_string(const Address& address);
 /// "::" if this machine can bind it (Linux then takes IPv4 there, too), else "0.0.0.0".
 std::string any_address();
-
-/// "250ms", "60s", "5m", "1h", "0"; a number and one unit.
-util::Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// "500ms", "90s", "1h": the largest unit without a rest.
-std::string to_string(std::chrono::milliseconds duration);
-
-/// "4096", "32k", "16m", "1g" bytes, of 1024; capital letters too.
-util::Result<std::uint64_t> parse_size(std::string_view text);
 
 /// "WEIR_HEAD_TIMEOUT" for "--head-timeout".
 std::string environment_name(std::string_view flag);

@@ -80,6 +80,8 @@ void add_flags(Flags& flags, Given& given, weir::proxy_control::ProcessOptions& 
   flags.number("--threads", given.threads, 1, 1024, "Workers; the default is the CPUs to be had");
   flags.text("--state-file", given.state_file,
              "Keep the last good table here, and start from it; best on a memory file system");
+  flags.text("--admin-socket", options.admin_socket,
+             "A Unix socket for operators: see and end single tunnels");
   flags.text("--access-log", options.access_log,
              "A line of JSON for each tunnel's begin and end goes to this file or pipe; \"-\" is "
              "stdout; SIGUSR1 opens it anew");
@@ -100,6 +102,7 @@ weir::proxy::ListenAddress to_listen(const Address& address) {
 /// The flag that gave the path or address that an error is about.
 std::string flag_of(const std::string& error, const Given& given) {
   if (error.starts_with("cannot open access log ")) return "--access-log";
+  if (error.starts_with("admin socket: ")) return "--admin-socket";
   const auto names = [&error](const Address& address) {
     return error.find(address.host + ":" + std::to_string(address.port)) != std::string::npos;
   };

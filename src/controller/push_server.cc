@@ -14,8 +14,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "controller/unix_listener.h"
 #include "util/log.h"
+#include "util/unix_listener.h"
 
 namespace weir::controller {
 
@@ -26,6 +26,7 @@ using Protocol = asio::local::stream_protocol;
 namespace {
 
 constexpr std::size_t kMaxSessions = 1024;
+constexpr mode_t kSocketMode = 0660;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // out of descriptors: others may close some
 
 }  // namespace
@@ -60,13 +61,13 @@ struct PushServer::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void welcome(Protocol::socket socket) {
-    const auto peer = peer_of(socket.native_handle());
+    const auto peer = util::peer_of(socket.native_handle());
     if (!peer) {
       log::warning("{}: {}; refused", path, peer.error().detail);
       metrics.peer_refused();
       return;
     }
-    if (!is_allowed(*peer, ::geteuid(), ::getegid())) {
+    if (!util::is_allowed(*peer, ::geteuid(), ::getegid())) {
       log::warning("{}: process {} of user {} and group {} is not allowed here", path, peer->pid,
                    peer->uid, peer->gid);
       metrics.peer_refused();
@@ -119,7 +120,7 @@ struct PushServer::Impl : std::enable_shared_from_this<Impl> {
 util::Result<std::unique_ptr<PushServer>> PushServer::listen(
     asio::io_context& io, const std::string& path, PushDeadlines deadlines,
     const PublishedTable& table, Metrics& metrics, RefusalHandler on_refusal) {
-  const auto fd = listen_unix(path);
+  const auto fd = util::listen_unix(path, kSocketMode);
   if (!fd) return fd.error();
   auto impl =
       std::make_shared<Impl>(io, *fd, path, deadlines, table, metrics, std::move(on_refusal));

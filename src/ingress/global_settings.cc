@@ -19,6 +19,8 @@ namespace weir::ingress {
 
 namespace {
 
+constexpr std::uint32_t kMostRate = 1'000'000;
+constexpr std::uint32_t kMostWaitSeconds = 24 * 3600;
 constexpr const char* kTicketKey = "session-ticket-key";
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
@@ -129,6 +131,16 @@ Take flag(std::function<void(GlobalSettings&, bool)> set) {
   };
 }
 
+Take tunnel_total(std::uint32_t table::TunnelTotals::*field, std::uint32_t least,
+                  std::uint32_t most) {
+  return [=](const std::string& value, GlobalSettings& settings) -> const char* {
+    const auto number = parse_number(value);
+    if (!number || *number < least || *number > most) return "is no whole number in range";
+    settings.tunnels.*field = static_cast<std::uint32_t>(*number);
+    return nullptr;
+  };
+}
+
 const std::map<std::string, Take, std::less<>>& takers() {
   static const std::map<std::string, Take, std::less<>> all = {
       {"ssl-protocols", take_protocols},
@@ -191,6 +203,19 @@ const std::map<std::string, Take, std::less<>>& takers() {
        }},
       {"retry-non-idempotent",
        flag([](auto& settings, bool on) { settings.policies.retry_non_idempotent = on; })},
+      {"tunnels-total-limit",
+       tunnel_total(&table::TunnelTotals::limit, 0, std::numeric_limits<std::uint32_t>::max())},
+      {"tunnels-total-opens-per-second",
+       tunnel_total(&table::TunnelTotals::opens_per_second, 0, kMostRate)},
+      {"tunnels-total-open-burst", tunnel_total(&table::TunnelTotals::open_burst, 1, kMostRate)},
+      {"tunnels-total-open-wait",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         const auto seconds = parse_seconds(value);
+         if (!seconds || *seconds > kMostWaitSeconds)
+           return "is no time of up to a day, such as 10s";
+         settings.tunnels.open_wait_ms = *seconds * 1000;
+         return nullptr;
+       }},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
   };
@@ -254,6 +279,7 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.hsts = global.hsts;
   settings.underscores_in_headers = global.underscores_in_headers;
   settings.forwarded = global.forwarded;
+  settings.tunnels = global.tunnels;
   return settings;
 }
 

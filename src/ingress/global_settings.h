@@ -19,6 +19,7 @@ struct GlobalSettings {
   std::optional<table::Hsts> hsts = table::Hsts{};
   bool underscores_in_headers = false;
   table::Forwarded forwarded;
+  table::TunnelTotals tunnels;
   Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.

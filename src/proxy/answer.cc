@@ -59,6 +59,8 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "The service has no ready endpoint."};
     case AnswerReason::TunnelLimit:
       return {503, "Service Unavailable", "There are as many WebSockets here as may be."};
+    case AnswerReason::TunnelTotalLimit:
+      return {503, "Service Unavailable", "The proxy has as many WebSockets as it may."};
     case AnswerReason::TunnelRate:
       return {503, "Service Unavailable", "Too many WebSockets are being opened at once."};
     case AnswerReason::Draining:

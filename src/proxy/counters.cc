@@ -54,6 +54,8 @@ const char* reason_name(AnswerReason reason) {
       return "origin_denied";
     case AnswerReason::TunnelLimit:
       return "tunnel_limit";
+    case AnswerReason::TunnelTotalLimit:
+      return "tunnel_total_limit";
     case AnswerReason::TunnelRate:
       return "tunnel_rate";
     case AnswerReason::Draining:

@@ -49,6 +49,7 @@ enum class AnswerReason : std::uint8_t {
   WebSocketOff,              // 403: the route takes no WebSockets
   OriginDenied,              // 403: by the route's rules about the Origin of handshakes
   TunnelLimit,               // 503: the route, client or endpoints have as many as they may
+  TunnelTotalLimit,          // 503: the process has as many as it may
   TunnelRate,                // 503: too many handshakes for the route's rate
   Draining,                  // 503: no new tunnels, for the process ends
   Count,

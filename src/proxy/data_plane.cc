@@ -68,12 +68,30 @@ void DataPlane::drain_tunnels(std::chrono::milliseconds window) {
   for (const auto& worker : workers_) worker->drain_tunnels(window);
 }
 
+void DataPlane::with_tunnels(const std::function<void(std::size_t, Tunnels&)>& use,
+                             const std::function<void()>& done) {
+  const auto left = std::make_shared<std::atomic<std::size_t>>(workers_.size());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->with_tunnels([i, use, left, done](Tunnels& tunnels) {
+      use(i, tunnels);
+      if (left->fetch_sub(1) == 1) done();
+    });
+  }
+}
+
 void DataPlane::close_all() {
   for (const auto& worker : workers_) worker->close_all();
 }
 
 void DataPlane::trim() {
   for (const auto& worker : workers_) worker->trim();
+}
+
+std::uint64_t DataPlane::most_connections() const {
+  const auto& limits = options_.limits;
+  std::uint64_t most = limits.descriptors - limits.descriptors / 4;
+  if (limits.connections != 0) most = std::min<std::uint64_t>(most, limits.connections);
+  return most * options_.threads;
 }
 
 std::uint64_t DataPlane::open_connections() const {

@@ -13,6 +13,7 @@
 
 namespace weir::proxy {
 
+class Tunnels;
 class Worker;
 
 /// All workers: what the control thread sees of the data plane. Its functions are for one thread
@@ -34,12 +35,20 @@ class DataPlane {
   void stop_accepting();
   /// Tunnels end politely, evenly within `window`.
   void drain_tunnels(std::chrono::milliseconds window);
+  /// Each worker calls `use` on its own thread, with its number (below `counters().size()`) and its
+  /// tunnels. `done` as that of `adopt`.
+  void with_tunnels(const std::function<void(std::size_t worker, Tunnels& tunnels)>& use,
+                    const std::function<void()>& done);
   /// Ends the tunnels and requests that are left.
   void close_all();
   /// Each worker soon gives back what connections that are gone have left behind.
   void trim();
   /// Client connections, tunnels among them, over all workers.
   std::uint64_t open_connections() const;
+
+  /// Over all workers: how many client connections there may be. A tunnel's other half takes the
+  /// place of one of them.
+  std::uint64_t most_connections() const;
 
   /// The ports as bound (port 0 was replaced), in the order of the options.
   const std::vector<ListenAddress>& http() const { return http_; }

@@ -67,6 +67,7 @@ Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host, std:
       TunnelStart start;
       start.request = {name, "", "tls"};
       start.group = &worker_.tunnels.passthrough_group(host->policy());
+      start.total_place = RoutePlace::take(worker_.tunnels.registry().all(), 0);
       start.endpoint_place = EndpointPlace::take(endpoint->shared(worker_.tunnels.registry()), 0);
       start.endpoint = std::move(endpoint);
       start.websocket = false;

@@ -69,6 +69,11 @@ std::string_view sentence_of(TunnelEnd why) {
 
 }  // namespace
 
+inline void Tunnel::count_bytes(Side from, std::size_t bytes) {
+  direction(from).bytes += bytes;
+  group_.counters->from[index(from)].bytes.add(bytes);
+}
+
 // ---- life --------------------------------------------------------------------------------------
 
 void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStart start) {
@@ -102,6 +107,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       last_byte_(opened_),
       client_(start.client),
       counted_by_client_(start.counted_by_client),
+      counted_by_total_(start.total_place.release()),
       counted_by_route_(start.route_place.release()),
       counted_by_endpoint_(start.endpoint_place.release()),
       tls_(stream(Side::Client).is_tls() || group_.match.path.empty()) {
@@ -119,6 +125,9 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
 
 Tunnel::~Tunnel() {
   if (counted_by_client_) group_.route->give_back(client_);
+  if (counted_by_total_) {
+    worker_.tunnels.registry().all()->tunnels.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (counted_by_route_) group_.route->tunnels.fetch_sub(1, std::memory_order_relaxed);
   if (counted_by_endpoint_) {
     endpoint_->shared(worker_.tunnels.registry())->tunnels.fetch_sub(1, std::memory_order_relaxed);
@@ -193,6 +202,7 @@ void Tunnel::policy_changed() {
 void Tunnel::plan_duration() {
   const auto& policy = *group_.policy;
   planned_ = TunnelEnd::Count;
+  planned_words_.reset();
   if (policy.max_duration_ms == 0) return;
   // Each lasts a little less than it may: those that came together do not go together.
   const auto spread = std::uint64_t{policy.max_duration_ms} * policy.duration_spread_percent / 100;
@@ -207,8 +217,9 @@ void Tunnel::plan_duration() {
   }
 }
 
-void Tunnel::plan_end(TunnelEnd why, TimerWheel::TimePoint at) {
+void Tunnel::plan_end(TunnelEnd why, TimerWheel::TimePoint at, const CloseWords* words) {
   if (ending_ != nullptr || (planned_ != TunnelEnd::Count && planned_at_ <= at)) return;
+  planned_words_ = words == nullptr ? nullptr : std::make_unique<CloseWords>(*words);
   planned_ = why;
   planned_at_ = at;
   arm();
@@ -273,7 +284,10 @@ void Tunnel::on_timer(Timer&) {
   if (any_end_ && over(last_byte_, policy.half_closed_timeout_ms)) {
     return end(TunnelEnd::HalfClosed);
   }
-  if (planned_ != TunnelEnd::Count && now >= planned_at_) return end(planned_);
+  if (planned_ != TunnelEnd::Count && now >= planned_at_) {
+    const auto words = std::move(planned_words_);
+    return end(planned_, words == nullptr ? CloseWords{} : *words);
+  }
   if (heartbeat_ != nullptr && !beat()) return;
   arm();
 }
@@ -549,11 +563,6 @@ void Tunnel::watch(Side from, std::span<const char> bytes) {
   if (watcher.closed() && !was_closed) note_close(from);
 }
 
-void Tunnel::count_bytes(Side from, std::size_t bytes) {
-  direction(from).bytes += bytes;
-  group_.counters->from[index(from)].bytes.add(bytes);
-}
-
 void Tunnel::count_frames(Side from, const FrameCounts& counts) {
   auto& cells = group_.counters->from[index(from)];
   if (counts.data != 0) cells.data_frames.add(counts.data);
@@ -590,9 +599,9 @@ void Tunnel::give_up_watching() {
 
 // ---- polite ends -------------------------------------------------------------------------------
 
-void Tunnel::end(TunnelEnd why, std::uint16_t code, std::string reason) {
-  if (code == 0) code = group_.policy->close_code;
-  begin_end(why, code, code, std::move(reason));
+void Tunnel::end(TunnelEnd why, CloseWords words) {
+  const auto code = words.code == 0 ? group_.policy->close_code : words.code;
+  begin_end(why, code, code, std::move(words.reason));
 }
 
 bool Tunnel::begin_end(TunnelEnd why, std::uint16_t to_client, std::uint16_t to_backend,

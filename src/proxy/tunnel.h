@@ -44,9 +44,16 @@ struct TunnelStart {
   std::string seen;        ///< what the backend sent right behind its 101, sent or not
   util::IpAddress client;
   AddressCounts::Place place;  ///< of the connection, which the tunnel counts on
+  RoutePlace total_place;
   RoutePlace route_place;
   EndpointPlace endpoint_place;
   bool counted_by_client = false;  ///< in SharedRoute::take
+};
+
+/// What a Close frame by weir says.
+struct CloseWords {
+  std::uint16_t code = 0;  ///< 0: the policy's
+  std::string reason;      ///< empty: the policy's, or one by the cause
 };
 
 /// Two connections after a 101, or of TLS that is passed through: bytes go through as they come,
@@ -92,13 +99,18 @@ class Tunnel final : public IoListener,
   /// The client's side is encrypted.
   bool is_tls() const { return tls_; }
   bool is_ending() const { return ending_ != nullptr; }
+  /// Why weir is ending it, and when it is closed at the latest; TunnelEnd::Count if it is not.
+  TunnelEnd ending() const { return ending_ == nullptr ? TunnelEnd::Count : ending_->why; }
+  TimerWheel::TimePoint ending_until() const { return ending_->deadline; }
 
-  /// Ends it politely. `code` 0: the policy's. May delete this.
-  void end(TunnelEnd why, std::uint16_t code = 0, std::string reason = {});
-  /// As `end`, at that time, unless something ends it before.
-  void plan_end(TunnelEnd why, TimerWheel::TimePoint at);
+  /// Ends it politely. May delete this.
+  void end(TunnelEnd why, CloseWords words = {});
+  /// As `end`, at that time, unless something ends it before. `words` nullptr: the usual ones.
+  void plan_end(TunnelEnd why, TimerWheel::TimePoint at, const CloseWords* words = nullptr);
   /// The reason of the plan; TunnelEnd::Count if there is none.
   TunnelEnd planned() const { return planned_; }
+  /// When, if there is one.
+  TimerWheel::TimePoint planned_at() const { return planned_at_; }
   /// Nothing but its longest duration ends it any more.
   void drop_plan();
   /// At once, without a word to the peers. Deletes this.
@@ -187,6 +199,7 @@ class Tunnel final : public IoListener,
   EndpointRef endpoint_;
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Heartbeat> heartbeat_;
+  std::unique_ptr<CloseWords> planned_words_;  // nullptr: the usual ones
   AddressCounts::Place place_;
   Timer timer_;
   const std::uint64_t id_;
@@ -201,6 +214,7 @@ class Tunnel final : public IoListener,
   bool has_options_ = false;  // of its sockets
   // What its end counts down.
   const bool counted_by_client_;
+  const bool counted_by_total_;
   const bool counted_by_route_;
   const bool counted_by_endpoint_;
   const bool tls_;

@@ -21,11 +21,20 @@ std::string_view origin_of(const RequestHead& request, bool& present) {
   return count == 1 ? value : std::string_view{};
 }
 
+/// How long until the handshake's turn under these limits; nullopt: longer than it may wait.
+template <class Limits>
+std::optional<std::chrono::nanoseconds> turn_of(const Limits& limits, Pacer& pacer,
+                                                Pacer::Clock::time_point now) {
+  if (limits.opens_per_second == 0) return std::chrono::nanoseconds(0);
+  const auto interval = std::chrono::nanoseconds(std::chrono::seconds(1)) / limits.opens_per_second;
+  return pacer.take(now, interval, limits.open_burst,
+                    std::chrono::milliseconds(limits.open_wait_ms));
+}
+
 }  // namespace
 
 Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& backend,
                                                                  TunnelPermit& permit) {
-  using std::chrono::nanoseconds;
   const auto& policy = *exchange_->route->tunnels;
   const auto& request = exchange_->request;
   if (!policy.websocket && exchange_->upgrade == kWebSocket) {
@@ -40,14 +49,20 @@ Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& 
   auto& group =
       worker_.tunnels.group_of(exchange_->host->policy(), *exchange_->route, backend.name());
   permit.enter(group, util::IpAddress::parse(exchange_->origin.client).value_or(util::IpAddress{}));
+  const auto& totals = worker_.table.settings().tunnels;
+  auto& registry = worker_.tunnels.registry();
+  if (!permit.take_total(registry, totals.limit)) {
+    co_return Admission{AnswerReason::TunnelTotalLimit};
+  }
   if (!permit.take_places(policy)) co_return Admission{AnswerReason::TunnelLimit};
-  if (policy.opens_per_second == 0) co_return Admission{};
-  const auto interval = nanoseconds(std::chrono::seconds(1)) / policy.opens_per_second;
-  const auto turn = group.route->opens.take(loop().now(), interval, policy.open_burst,
-                                            std::chrono::milliseconds(policy.open_wait_ms));
-  if (!turn) co_return Admission{AnswerReason::TunnelRate};
-  if (turn->count() == 0) co_return Admission{};
-  start_timer(std::chrono::ceil<std::chrono::milliseconds>(*turn));
+  const auto now = loop().now();
+  const auto of_all = turn_of(totals, registry.all()->opens, now);
+  if (!of_all) co_return Admission{AnswerReason::TunnelRate};
+  const auto of_route = turn_of(policy, group.route->opens, now);
+  if (!of_route) co_return Admission{AnswerReason::TunnelRate};
+  const auto turn = std::max(*of_all, *of_route);
+  if (turn.count() == 0) co_return Admission{};
+  start_timer(std::chrono::ceil<std::chrono::milliseconds>(turn));
   // Its end may have come along with the request: then there is no further event.
   while (!client_has_left()) {
     const auto wake = co_await wait();

@@ -26,6 +26,11 @@ class TunnelPermit {
   }
   TunnelGroup* group() const { return group_; }
 
+  /// False: the process has as many tunnels as it may.
+  bool take_total(TunnelRegistry& registry, std::uint32_t limit) {
+    total_place_ = RoutePlace::take(registry.all(), limit);
+    return static_cast<bool>(total_place_);
+  }
   /// False: the route, or the client on it, has as many tunnels as it may.
   bool take_places(const table::TunnelPolicy& policy) {
     if (policy.limit != 0) {
@@ -41,6 +46,7 @@ class TunnelPermit {
   void hand_over(TunnelStart& start) {
     start.group = group_;
     start.client = client_;
+    start.total_place = std::move(total_place_);
     start.route_place = std::move(route_place_);
     start.counted_by_client = std::exchange(counted_by_client_, false);
   }
@@ -48,6 +54,7 @@ class TunnelPermit {
  private:
   TunnelGroup* group_ = nullptr;
   util::IpAddress client_;
+  RoutePlace total_place_;
   RoutePlace route_place_;
   bool counted_by_client_ = false;
 };

@@ -105,6 +105,12 @@ class TunnelRegistry {
     return routes_.get(host_and_path);
   }
 
+  /// All tunnels of the process, as if they were one route's.
+  const std::shared_ptr<SharedRoute>& all() const { return all_; }
+
+  /// table::TunnelTotals::limit, as the table has it now.
+  std::atomic<std::uint32_t> limit{0};
+
   std::uint64_t next_id() { return ids_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
   /// They count for as long as somebody holds them.
@@ -131,6 +137,7 @@ class TunnelRegistry {
 
   ByName<SharedEndpoint> endpoints_;
   ByName<SharedRoute> routes_;
+  const std::shared_ptr<SharedRoute> all_ = std::make_shared<SharedRoute>();
   std::atomic<std::uint64_t> ids_{0};
   mutable std::mutex mutex_;
   struct Entry {

@@ -21,9 +21,9 @@ constexpr milliseconds kTick{1'000};
 
 /// Gives each of `tunnels` its time within the window.
 void spread(const std::vector<Tunnel*>& tunnels, TunnelEnd why, TimerWheel::TimePoint begin,
-            milliseconds window, std::uint64_t seed) {
+            milliseconds window, std::uint64_t seed, const CloseWords* words = nullptr) {
   const auto times = end_times(tunnels.size(), begin, window, seed);
-  for (std::size_t i = 0; i < tunnels.size(); ++i) tunnels[i]->plan_end(why, times[i]);
+  for (std::size_t i = 0; i < tunnels.size(); ++i) tunnels[i]->plan_end(why, times[i], words);
 }
 
 std::vector<Tunnel*> all_of(TunnelGroup& group) {
@@ -87,6 +87,7 @@ TunnelGroup& Tunnels::passthrough_group(const table::Host& host) {
 // ---- the table ---------------------------------------------------------------------------------
 
 void Tunnels::adopt(const Delta& delta) {
+  if (delta.settings) registry_.limit = delta.settings->tunnels.limit;
   if (by_host_.empty()) return;
   // Their last tunnels may have ended since the last change.
   for (const auto& host : std::exchange(leaving_, {})) sweep(host);
@@ -210,6 +211,20 @@ void Tunnels::drain(milliseconds window) {
   std::vector<Tunnel*> all;
   for_each([&](Tunnel& tunnel) { all.push_back(&tunnel); });
   spread(all, TunnelEnd::Drain, worker_.loop.now(), window, next_random(worker_.random));
+}
+
+std::size_t Tunnels::end(const std::function<bool(const Tunnel&)>& picks, const CloseWords& words,
+                         milliseconds window) {
+  std::vector<Tunnel*> all;
+  for_each([&](Tunnel& tunnel) {
+    if (!tunnel.is_ending() && picks(tunnel)) all.push_back(&tunnel);
+  });
+  spread(all, TunnelEnd::Admin, now(), window, next_random(worker_.random), &words);
+  return all.size();
+}
+
+TimerWheel::TimePoint Tunnels::now() const {
+  return worker_.loop.now();
 }
 
 void Tunnels::for_each(const std::function<void(Tunnel&)>& use) {

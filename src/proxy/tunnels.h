@@ -17,6 +17,7 @@
 namespace weir::proxy {
 
 class Tunnel;
+struct CloseWords;
 struct TunnelGroup;
 struct WorkerState;
 
@@ -45,8 +46,14 @@ class Tunnels : private TimerListener {
   /// handshakes under way still open, too.
   void drain(std::chrono::milliseconds window);
 
+  /// Those that `picks` are ended politely within `window`, evenly and in an order that nobody
+  /// knows, as an operator wants it. How many: those that are ending anyway are not among them.
+  std::size_t end(const std::function<bool(const Tunnel&)>& picks, const CloseWords& words,
+                  std::chrono::milliseconds window);
+
   /// Called for each tunnel; it may end it.
   void for_each(const std::function<void(Tunnel&)>& use);
+  TimerWheel::TimePoint now() const;
 
  private:
   TunnelGroup& group(const std::string& host, const table::PathMatch& match,

@@ -84,6 +84,10 @@ void Worker::drain_tunnels(std::chrono::milliseconds window) {
   state_.loop.post([this, window] { state_.tunnels.drain(window); });
 }
 
+void Worker::with_tunnels(std::function<void(Tunnels&)> use) {
+  state_.loop.post([this, use = std::move(use)] { use(state_.tunnels); });
+}
+
 void Worker::trim() {
   state_.loop.post([this] { state_.loop.trim(); });
 }

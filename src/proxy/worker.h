@@ -28,6 +28,8 @@ class Worker {
   void adopt(std::shared_ptr<const Delta> delta, std::function<void()> done);
   void stop_accepting();
   void drain_tunnels(std::chrono::milliseconds window);
+  /// `use` is called on the worker's thread.
+  void with_tunnels(std::function<void(Tunnels&)> use);
   void close_all();
   /// Gives memory back that a crowd has left behind.
   void trim();

@@ -23,7 +23,8 @@ const char* refusal_name(FrameRefusal refusal);
 
 /// The control thread's numbers. Written and read on that thread only.
 struct ControlCounters {
-  bool connected = false;  ///< to a controller that we said Hello to
+  std::uint64_t connections_limit = 0;  ///< DataPlane::most_connections
+  bool connected = false;               ///< to a controller that we said Hello to
   std::uint64_t connects = 0;
   std::uint64_t generation = 0;  ///< the newest that every worker runs; 0 for the state file's
   std::uint64_t updates_applied = 0;

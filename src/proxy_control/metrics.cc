@@ -1,5 +1,6 @@
 #include "proxy_control/metrics.h"
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
@@ -88,6 +89,8 @@ class Collector : public prometheus::Collectable {
     counter_family("weir_proxy_connections_accepted_total", "Client connections accepted.");
     series({{"listener", "http"}}, sum(&Counters::connections_accepted_http));
     series({{"listener", "https"}}, sum(&Counters::connections_accepted_https));
+    gauge("weir_proxy_connections_limit", "Client connections that may be open.",
+          static_cast<double>(control_.connections_limit));
     gauge("weir_proxy_connections_open", "Client connections open, tunnels among them.",
           sum(&Counters::connections_open));
     counter("weir_proxy_accept_errors_total", "Connections that could not be accepted.",
@@ -230,6 +233,10 @@ class Collector : public prometheus::Collectable {
 
   void collect_tunnels() const {
     const auto routes = tunnels_by_route();
+    const auto room = control_.connections_limit / 2;
+    const std::uint64_t limit = tunnels_.limit;
+    gauge("weir_tunnels_limit", "Tunnels that may be open: as configured, or as descriptors allow.",
+          static_cast<double>(limit == 0 ? room : std::min(room, limit)));
     gauge_family("weir_tunnels_active", "Tunnels open: WebSockets, and TLS passed through.");
     tunnel_series(routes, {}, &TunnelCounters::open);
     counter_family("weir_tunnels_opened_total", "Tunnels opened.");

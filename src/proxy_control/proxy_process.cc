@@ -13,6 +13,7 @@
 #include "proxy_control/memory_keeper.h"
 #include "proxy_control/metrics.h"
 #include "proxy_control/table_service.h"
+#include "proxy_control/tunnel_admin.h"
 #include "util/admin_server.h"
 #include "util/log.h"
 #include "util/version.h"
@@ -65,6 +66,7 @@ class Process {
         memory_(io, kMemoryPeriod,
                 {[this] { return data_plane_.open_connections(); }, [this] { data_plane_.trim(); },
                  [] { ::malloc_trim(0); }}),
+        tunnel_admin_(io, data_plane_),
         signals_(io, SIGTERM, SIGINT),
         reopen_signal_(io, SIGUSR1) {}
 
@@ -75,6 +77,19 @@ class Process {
       if (!admin) return admin.error();
       admin_ = *std::move(admin);
       log_listener("admin", {options_.admin->address, admin_->port()});
+    }
+    counters_.connections_limit = data_plane_.most_connections();
+    util::log::info("room for {} connections, or {} tunnels", counters_.connections_limit,
+                    counters_.connections_limit / 2);
+    if (!options_.admin_socket.empty()) {
+      auto operators = util::AdminServer::start(
+          io_, {.address = {}, .unix_path = options_.admin_socket},
+          [this](const util::AdminRequest& request, util::AdminServer::Reply reply) {
+            tunnel_admin_.answer(request, std::move(reply));
+          });
+      if (!operators) return util::unavailable("admin socket: " + operators.error().detail);
+      operators_ = *std::move(operators);
+      util::log::info("operators are listened to on {}", options_.admin_socket);
     }
     for (const auto& listen : data_plane_.http()) log_listener("http", listen);
     for (const auto& listen : data_plane_.https()) log_listener("https", listen);
@@ -136,6 +151,8 @@ class Process {
   Drain drain_;
   MemoryKeeper memory_;
   std::unique_ptr<util::AdminServer> admin_;
+  TunnelAdmin tunnel_admin_;
+  std::unique_ptr<util::AdminServer> operators_;
   asio::signal_set signals_;
   asio::signal_set reopen_signal_;
 };

@@ -13,6 +13,7 @@ struct ProcessOptions {
   std::string socket;      ///< the controller's
   std::string state_file;  ///< empty: none
   std::optional<proxy::ListenAddress> admin;
+  std::string admin_socket;       ///< a path; empty: none
   std::string access_log;         ///< a path, "-" for stdout; empty: none
   bool access_log_query = false;  ///< with queries, the values of secrets masked
   proxy::Options data_plane;

@@ -265,6 +265,16 @@ Json write(const Forwarded& forwarded) {
   return map;
 }
 
+Json write(const TunnelTotals& tunnels) {
+  static const TunnelTotals usual;
+  Json map = Json::object();
+  put(map, "limit", tunnels.limit, usual.limit);
+  put(map, "opens_per_second", tunnels.opens_per_second, usual.opens_per_second);
+  put(map, "open_burst", tunnels.open_burst, usual.open_burst);
+  put(map, "open_wait_ms", tunnels.open_wait_ms, usual.open_wait_ms);
+  return map;
+}
+
 Json write(const Route& route) {
   static const Route usual;
   Json map = Json::object();
@@ -292,6 +302,7 @@ struct WriteResource {
     put(map, "underscores_in_headers", settings.underscores_in_headers,
         usual.underscores_in_headers);
     if (settings.forwarded != usual.forwarded) map["forwarded"] = write(settings.forwarded);
+    if (settings.tunnels != usual.tunnels) map["tunnels"] = write(settings.tunnels);
     return map;
   }
 
@@ -618,6 +629,15 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
   return route;
 }
 
+TunnelTotals read_tunnel_totals(Reader map) {
+  TunnelTotals tunnels;
+  map.number("limit", tunnels.limit, 0, kAnyNumber);
+  map.number("opens_per_second", tunnels.opens_per_second, 0, 1'000'000);
+  map.number("open_burst", tunnels.open_burst, 1, 1'000'000);
+  map.number("open_wait_ms", tunnels.open_wait_ms, 0, kMaxMilliseconds);
+  return tunnels;
+}
+
 Settings read_settings(Reader map, std::optional<util::Error>& error) {
   Settings settings;
   read_name(map, "default_certificate", settings.default_certificate);
@@ -630,6 +650,9 @@ Settings read_settings(Reader map, std::optional<util::Error>& error) {
   map.flag("underscores_in_headers", settings.underscores_in_headers);
   if (const Json* forwarded = map.find("forwarded")) {
     settings.forwarded = read_forwarded(Reader(*forwarded, "forwarded", error));
+  }
+  if (const Json* tunnels = map.find("tunnels")) {
+    settings.tunnels = read_tunnel_totals(Reader(*tunnels, "tunnels", error));
   }
   return settings;
 }

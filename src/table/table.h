@@ -351,6 +351,16 @@ struct Forwarded {
   bool operator==(const Forwarded&) const = default;
 };
 
+/// What all tunnels of a proxy together may do. 0: no limit.
+struct TunnelTotals {
+  std::uint32_t limit = 0;             ///< open at once → 503
+  std::uint32_t opens_per_second = 0;  ///< handshakes that go on to an endpoint …
+  std::uint32_t open_burst = 1;        ///< … so many at once …
+  std::uint32_t open_wait_ms = 0;      ///< … and others wait so long, then 503
+
+  bool operator==(const TunnelTotals&) const = default;
+};
+
 /// What holds for every host.
 struct Settings {
   /// Certificate::name for names without an own one; empty: the proxy's self-signed certificate.
@@ -361,6 +371,7 @@ struct Settings {
   std::optional<Hsts> hsts;
   bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
   Forwarded forwarded;
+  TunnelTotals tunnels;
 
   bool operator==(const Settings&) const = default;
 };

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "weirctl/completion.h"
+#include "weirctl/docs.h"
 #include "weirctl/net.h"
 #include "weirctl/run.h"
 #include "weirctl/run_args.h"
@@ -69,6 +70,16 @@ TEST(Readiness, NobodyListensIsNotReady) {
 TEST(Completion, KnowsThreeShells) {
   for (const char* shell : {"bash", "zsh", "fish"}) EXPECT_FALSE(completion(shell).empty());
   EXPECT_TRUE(completion("csh").empty());
+}
+
+TEST(Docs, PrintsThePageOfAnnotations) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(docs({"annotations"}), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), ::testing::StartsWith("# Annotations\n"));
+
+  CaptureStderr();
+  EXPECT_EQ(docs({}), 2);
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("needs annotations"));
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ class TableMaker {
     if (one_in(2)) made.hsts = table::Hsts{below(1000), one_in(2), one_in(2)};
     made.underscores_in_headers = one_in(2);
     made.forwarded.trust_forwarded = one_in(2);
+    if (one_in(3)) made.tunnels = {below(1000), below(1000), 1 + below(1000), below(1000)};
     for (auto more = below(3); more > 0; --more) {
       constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::/0"};
       made.forwarded.trusted_cidrs.emplace_back(kNetworks[below(std::size(kNetworks))]);

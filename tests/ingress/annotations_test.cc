@@ -178,6 +178,21 @@ TEST(AnnotationReader, AnIngressWithoutAnnotationsSharesTheDefaults) {
   EXPECT_EQ(read_one("weir.dev/websocket", " \n").policies->tunnels.websocket, true);
 }
 
+TEST(AnnotationReader, AnAliasCountsOnlyWithoutTheNameItself) {
+  auto object = test::ingress("a", {});
+  const std::string prefix = "nginx.ingress.kubernetes.io/";
+  object.meta.annotations[prefix + "whitelist-source-range"] = "10.0.0.0/8";
+  const auto field_of_one_problem = [&] {
+    const auto read = read_annotations(object, std::make_shared<const Policies>());
+    return read.problems.size() == 1 ? read.problems[0].field : "not one problem";
+  };
+  EXPECT_THAT(field_of_one_problem(), HasSubstr("whitelist-source-range"));
+  object.meta.annotations[prefix + "allowlist-source-range"] = " ";
+  EXPECT_THAT(field_of_one_problem(), HasSubstr("whitelist-source-range"));
+  object.meta.annotations[prefix + "allowlist-source-range"] = "10.0.0.0/8";
+  EXPECT_THAT(field_of_one_problem(), HasSubstr("allowlist-source-range"));
+}
+
 TEST(AnnotationReader, ManyUnknownNamesAreFewProblems) {
   auto object = test::ingress("a", {});
   for (int i = 0; i < 5'000; ++i) object.meta.annotations["weir.dev/x" + std::to_string(i)] = "y";

@@ -66,6 +66,10 @@ struct Dumper {
     if (forwarded.append) out += " append";
     if (forwarded.use_proxy_protocol) out += " proxy-protocol";
     for (const auto& network : forwarded.trusted_cidrs) out += " trusted=" + network;
+    if (const auto& all = settings.tunnels; all != table::TunnelTotals{}) {
+      out += fmt::format(" tunnels={},{}/s,burst {},wait {} ms", all.limit, all.opens_per_second,
+                         all.open_burst, all.open_wait_ms);
+    }
     out += '\n';
   }
 

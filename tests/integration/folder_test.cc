@@ -156,5 +156,30 @@ TEST_F(Folder, AHostIsServedOverTlsByItsName) {
             std::string::npos);
 }
 
+TEST_F(Folder, AnnotationsCountFromTheirChangeOn) {
+  const auto put = [&](const std::string& annotations) {
+    auto text = manifest::ingress("noted", "noted.example", "good", "tls");
+    const std::string name = "{name: noted";
+    text.insert(text.find(name) + name.size(), ", annotations: {" + annotations + "}");
+    folder_.replace("noted.yaml", text);
+  };
+  const std::string nginx = "nginx.ingress.kubernetes.io/";
+  put("");
+  EXPECT_TRUE(eventually([&] { return status("noted.example") == 308; }));
+  put(nginx + "ssl-redirect: 'false'");
+  EXPECT_TRUE(eventually([&] { return status("noted.example") == 200; }));
+
+  put(nginx + "ssl-redirect: 'false', " + nginx + "auth-tls-secret: default/nobody");
+  EXPECT_TRUE(eventually([&] { return status("noted.example") == 403; }));
+  EXPECT_EQ(problems("SecretNotFound"), 2) << "and the one of spec.tls";
+
+  put(nginx + "ssl-redirect: 'false', weir.dev/tunel-limit: '5', " + nginx +
+      "proxy-next-upstream-tries: many");
+  EXPECT_TRUE(eventually([&] { return status("noted.example") == 200; }));
+  EXPECT_NE(logged("did you mean weir.dev/tunnel-limit?"), "");
+  EXPECT_EQ(problems("InvalidAnnotation"), 1);
+  EXPECT_EQ(controller_->metric("weir_controller_resources_refused_total"), 0);
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -19,7 +19,7 @@ class AffinityTest : public testing::Test {
     EXPECT_EQ(parse_request_head(bytes_, limits_, head_), HeadError::None);
     return head_;
   }
-  std::uint64_t hash(std::vector<table::TextPart> parts, const std::string& fields = "",
+  std::uint64_t hash(const std::vector<table::TextPart>& parts, const std::string& fields = "",
                      const std::string& target = "/a?x=1&yy=2") {
     return hash_of(parts, {request(fields, target), "10.0.0.9", "shop"});
   }

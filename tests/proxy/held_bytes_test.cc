@@ -8,7 +8,6 @@ namespace {
 
 using test::Backend;
 using test::receive_head;
-using test::receive_response;
 using test::Socket;
 
 class FakeConnection final : public OpenConnection {

@@ -9,6 +9,7 @@
 
 namespace weir::test {
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for that name
 void PrintTo(const HttpTheme& theme, std::ostream* out) {
   *out << theme.name;
 }

@@ -81,6 +81,57 @@ TEST_F(TunnelRefusals, Pain16_ByDefaultARefusalIsAStatus) {
   EXPECT_EQ(receive_response(socket).status, 403);
 }
 
+TEST_F(TunnelRefusals, Pain23_AllTunnelsTogetherHaveALimit) {
+  Backend app([](test::Socket& socket) { test::websocket_echo(socket); });
+  start();
+  Delta delta;
+  delta.settings.emplace().tunnels.limit = 2;
+  delta.backends = {backend("app", {app.port()})};
+  delta.hosts = {host("a", "app"), host("b", "app")};
+  adopt(std::move(delta));
+  auto first = connect();
+  ASSERT_TRUE(test::open_websocket(first, "a"));
+  {
+    auto second = connect();
+    ASSERT_TRUE(test::open_websocket(second, "b"));
+    auto third = connect();
+    third.send(test::websocket_handshake("a"));
+    const auto refusal = receive_response(third);
+    EXPECT_EQ(refusal.status, 503);
+    EXPECT_NE(refusal.field("Retry-After"), "");
+    EXPECT_EQ(answers(AnswerReason::TunnelTotalLimit), 1U);
+    EXPECT_EQ(get("/", "a").status, 200) << "a tunnel is not a request";
+  }
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 1; }));
+  auto again = connect();
+  EXPECT_TRUE(test::open_websocket(again, "b"));
+}
+
+TEST_F(TunnelRefusals, Pain20_AllHandshakesTogetherHaveARate) {
+  Backend app([](test::Socket& socket) { test::websocket_echo(socket); });
+  start();
+  Delta delta;
+  auto& tunnels = delta.settings.emplace().tunnels;
+  tunnels.opens_per_second = 1;
+  tunnels.open_burst = 2;
+  delta.backends = {backend("app", {app.port()})};
+  delta.hosts = {host("a", "app"), host("b", "app")};
+  adopt(std::move(delta));
+  // At once: it would take half a minute to find a turn for each.
+  std::vector<test::Socket> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(connect());
+    clients.back().send(test::websocket_handshake(i % 2 == 0 ? "a" : "b"));
+  }
+  std::uint64_t refused = 0;
+  for (auto& client : clients) {
+    if (receive_head(client).starts_with("HTTP/1.1 503 ")) ++refused;
+  }
+  EXPECT_GT(refused, 0U);
+  EXPECT_LT(refused, 30U);
+  EXPECT_EQ(answers(AnswerReason::TunnelRate), refused);
+}
+
 constexpr const char* kSpdy =
     "POST /exec HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n";
 

@@ -15,7 +15,6 @@ namespace {
 
 using test::Backend;
 using test::receive_head;
-using test::receive_response;
 using test::Socket;
 using test::TlsOptions;
 using test::TlsServer;

@@ -61,7 +61,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
   const auto of_route = tunnels.add_counters({"shop/web", "shop/web:80"});
   const auto text = metrics_text({&worker}, tunnels, {});
   for (const char* line :
-       {"weir_proxy_connections_accepted_total{listener=\"https\"} 0",
+       {"weir_proxy_connections_accepted_total{listener=\"https\"} 0", "weir_tunnels_limit 0",
         "weir_proxy_tls_handshakes_total{result=\"failed\"} 0",
         "weir_proxy_tls_handshakes_waiting 0", "weir_proxy_tls_staples_total{result=\"expired\"} 0",
         "weir_proxy_upstream_tls_handshakes_total{result=\"failed\"} 0",

@@ -44,6 +44,7 @@ Settings settings() {
   made.tls = {{true, false}, "ECDHE-ECDSA-AES128-GCM-SHA256", "X25519", false, 300, true};
   made.hsts = Hsts{60, false, true};
   made.underscores_in_headers = true;
+  made.tunnels = {1'000, 50, 20, 5'000};
   made.forwarded = {true, "CF-Connecting-IP", true, true, {"10.0.0.0/8", "2001:db8::1"}};
   return made;
 }
@@ -367,8 +368,8 @@ TEST(Codec, RefusesTunnelPoliciesThatCannotBe) {
     bad.routes[0].tunnels = made;
     return refusal(bad);
   };
-  for (const std::uint16_t code : {999, 1004, 1005, 1006, 1015, 2999, 5000}) {
-    EXPECT_EQ(with([&](TunnelPolicy& made) { made.close_code = code; }),
+  for (const int code : {999, 1004, 1005, 1006, 1015, 2999, 5000}) {
+    EXPECT_EQ(with([&](TunnelPolicy& made) { made.close_code = static_cast<std::uint16_t>(code); }),
               "routes[0].tunnels.close_code is none that may be sent")
         << code;
   }

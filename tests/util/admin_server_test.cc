@@ -3,14 +3,18 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "support/io_thread.h"
+#include "support/temp_folder.h"
 
 namespace weir::util {
 namespace {
@@ -36,6 +40,14 @@ class Client {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const timeval patience{kPatience.count(), 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  explicit Client(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     const timeval patience{kPatience.count(), 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -147,6 +159,76 @@ TEST_F(AdminServerTest, FurtherClientsWaitForTheirTurn) {
   first.reset();
 
   EXPECT_THAT(second.read(), StartsWith("HTTP/1.0 200 OK"));
+}
+
+class OperatorsServerTest : public AdminServerTest {
+ protected:
+  /// What is asked for as "/later" waits in `replies_`.
+  void start_unix(std::chrono::seconds timeout = std::chrono::seconds(60)) {
+    thread_.run([&] {
+      server_ = *AdminServer::start(
+          thread_.io, {.address = {}, .timeout = timeout, .unix_path = path_},
+          [this](const AdminRequest& request, AdminServer::Reply reply) {
+            if (request.path == "/later") return replies_.set_value(std::move(reply));
+            reply({.body = fmt::format("{} {} {}\n", request.post ? "POST" : "GET", request.path,
+                                       request.query)});
+          });
+    });
+  }
+
+  const test::TempFolder folder_;
+  const std::string path_ = folder_.path("admin");
+  std::promise<AdminServer::Reply> replies_;
+};
+
+TEST_F(OperatorsServerTest, TakesGetAndPostOverAUnixSocketOfItsOwnUser) {
+  start_unix();
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  const Client client(path_);
+  client.write(
+      "GET /a?b=c?d HTTP/1.1\r\nHost: x\r\n\r\nPOST /e HTTP/1.1\r\nHost: x\r\nContent-Length: "
+      "0\r\n\r\nDELETE /f HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const auto all = client.read();
+  EXPECT_THAT(all, HasSubstr("\r\n\r\nGET /a b=c?d\n"));
+  EXPECT_THAT(all, HasSubstr("\r\n\r\nPOST /e \n"));
+  EXPECT_THAT(all, HasSubstr("HTTP/1.1 405 Method Not Allowed\r\n"));
+  EXPECT_THAT(all, HasSubstr("Allow: GET, HEAD, POST\r\n"));
+  thread_.run([this] { server_->stop(); });
+  EXPECT_NE(::stat(path_.c_str(), &status), 0);
+}
+
+TEST_F(OperatorsServerTest, AnswersWhenTheAnswerComes) {
+  start_unix();
+  const Client slow(path_);
+  slow.write("GET /later HTTP/1.0\r\n\r\n");
+  const auto reply = replies_.get_future().get();
+  const Client quick(path_);
+  quick.write("GET /now HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(quick.read(), HasSubstr("GET /now"));
+  thread_.run([&] { reply({.status = 404, .body = "at last\n"}); });
+  const auto answer = slow.read();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.0 404 Not Found"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nat last\n"));
+}
+
+TEST_F(OperatorsServerTest, GivesUpOnAnAnswerThatDoesNotCome) {
+  start_unix(std::chrono::seconds(1));
+  const Client client(path_);
+  client.write("GET /later HTTP/1.0\r\n\r\n");
+  const auto reply = replies_.get_future().get();
+  EXPECT_THAT(client.read(), StartsWith("HTTP/1.0 503 Service Unavailable"));
+  thread_.run([&] { reply({}); });  // too late, and no harm
+}
+
+TEST_F(OperatorsServerTest, StoppingEndsTheWaitForAnAnswer) {
+  start_unix(std::chrono::seconds(3600));
+  const Client client(path_);
+  client.write("GET /later HTTP/1.0\r\n\r\n");
+  const auto reply = replies_.get_future().get();
+  thread_.run([this] { server_->stop(); });
+  EXPECT_EQ(client.read(), "");
 }
 
 TEST_F(AdminServerTest, AnAddressInUseIsAnErrorThatNamesIt) {

@@ -8,7 +8,7 @@ std::string with(const std::string& lines, const std::string& body = "") {
   return "HTTP/1.1 200 OK\r\n" + lines + "\r\n" + body;
 }
 
-HttpCase head_request(std::string name, std::string section, std::string response) {
+HttpCase head_request(std::string name, std::string section, const std::string& response) {
   const std::string head = "HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n";
   return passes(std::move(name), std::move(section), head).answered(response, response);
 }

@@ -1,4 +1,4 @@
-#include "controller/unix_listener.h"
+#include "util/unix_listener.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,12 +11,11 @@
 
 #include <fmt/format.h>
 
-namespace weir::controller {
+namespace weir::util {
 
 namespace {
 
 constexpr int kBacklog = 64;
-constexpr mode_t kMode = 0660;
 
 class Descriptor {
  public:
@@ -34,8 +33,8 @@ class Descriptor {
   int fd_;
 };
 
-util::Error failed(const std::string& path, const char* what) {
-  return util::unavailable(fmt::format("{} {}: {}", what, path, std::strerror(errno)));
+Error failed(const std::string& path, const char* what) {
+  return unavailable(fmt::format("{} {}: {}", what, path, std::strerror(errno)));
 }
 
 Descriptor open_socket() {
@@ -43,19 +42,19 @@ Descriptor open_socket() {
 }
 
 /// Removes what an ended process left behind.
-util::Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return {};
     return failed(path, "cannot look at");
   }
-  if (!S_ISSOCK(status.st_mode)) return util::malformed(path + " is there, and no socket");
+  if (!S_ISSOCK(status.st_mode)) return malformed(path + " is there, and no socket");
   const Descriptor probe = open_socket();
   if (probe.get() < 0) return failed(path, "cannot probe");
   const int connected =
       ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   if (connected == 0 || errno == EAGAIN) {
-    return util::unavailable("another process listens on " + path);
+    return unavailable("another process listens on " + path);
   }
   if (errno != ECONNREFUSED) return failed(path, "cannot probe");
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed(path, "cannot replace");
@@ -64,20 +63,21 @@ util::Result<void> remove_stale(const std::string& path, const sockaddr_un& addr
 
 }  // namespace
 
-util::Result<int> listen_unix(const std::string& path) {
+Result<int> listen_unix(const std::string& path, mode_t mode) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != path.npos) {
-    return util::malformed(fmt::format("a socket's path has 1 to {} bytes, this one {}",
-                                       sizeof address.sun_path - 1, path.size()));
+    return malformed(fmt::format("a socket's path has 1 to {} bytes, this one {}",
+                                 sizeof address.sun_path - 1, path.size()));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   if (const auto removed = remove_stale(path, address); !removed) return removed.error();
 
   Descriptor socket = open_socket();
   if (socket.get() < 0) return failed(path, "cannot make a socket for");
-  // The file has its mode from the first moment; there is no other thread yet that makes files.
-  const mode_t former = ::umask(0777 & ~kMode);
+  // The file has its mode from the first moment. Another thread's file, made just now, would have
+  // fewer rights, not more.
+  const mode_t former = ::umask(0777 & ~mode);
   const int bound =
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int bind_error = errno;
@@ -88,11 +88,11 @@ util::Result<int> listen_unix(const std::string& path) {
   return socket.release();
 }
 
-util::Result<Peer> peer_of(int fd) {
+Result<Peer> peer_of(int fd) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
-    return util::unavailable(fmt::format("SO_PEERCRED: {}", std::strerror(errno)));
+    return unavailable(fmt::format("SO_PEERCRED: {}", std::strerror(errno)));
   }
   return Peer{credentials.pid, credentials.uid, credentials.gid};
 }
@@ -101,4 +101,4 @@ bool is_allowed(const Peer& peer, uid_t own_uid, gid_t own_gid) {
   return peer.uid == own_uid || peer.uid == 0 || peer.gid == own_gid;
 }
 
-}  // namespace weir::controller
+}  // namespace weir::util
