@@ -49,7 +49,7 @@ class Outage : public Cluster {
   }
   void expect_tunnel() {
     EXPECT_TRUE(tunnel_.send("still here"));
-    EXPECT_EQ(tunnel_.receive_exactly(10), "still here");
+    EXPECT_EQ(tunnel_.receive_exactly(10), "still here") << logs() << proxy_->metrics();
   }
 
   /// Something of every kind: changed, deleted and new.
