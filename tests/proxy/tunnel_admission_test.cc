@@ -33,7 +33,7 @@ class TunnelAdmission : public ProxyTest {
     auto request = test::websocket_handshake("a");
     request.insert(request.size() - 2, more_fields);
     client.send(request);
-    const auto response = receive_response(client);
+    auto response = receive_response(client);
     if (response.status == 101) open_.push_back(std::move(client));
     return response;
   }

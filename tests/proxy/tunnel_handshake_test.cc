@@ -106,6 +106,7 @@ class TunnelHandshake : public ProxyTest {
 
 TEST_F(TunnelHandshake, Pain13_ARefusalIsPassedOnAsToAnyOtherRequest) {
   const std::string chunks = "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n";
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): heads of several lines
   const std::vector<std::string> answers = {
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
@@ -124,6 +125,7 @@ TEST_F(TunnelHandshake, Pain13_ARefusalIsPassedOnAsToAnyOtherRequest) {
           std::string(100'000, 'x'),
       "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy",
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   Options options;
   options.limits.requests_per_connection = 1;
   start(options);

@@ -5,7 +5,6 @@ namespace weir::proxy {
 namespace {
 
 using test::Backend;
-using test::Frame;
 using test::receive_head;
 using test::receive_response;
 using test::WebSocketPeer;

@@ -15,7 +15,6 @@ namespace {
 
 using proxy::TunnelEnd;
 using test::Backend;
-using test::Frame;
 using test::Socket;
 using test::WebSocketPeer;
 using ::testing::HasSubstr;
