@@ -102,6 +102,14 @@ TEST_F(TunnelFaults, ABackendInABlackHoleIsDead) {
   end_with_dead_backend(Weather::BlackHole);
 }
 
+TEST_F(TunnelFaults, AClientThatIsUnreachableIsDead) {
+  end_with_dead_client(Weather::Unreachable);
+}
+
+TEST_F(TunnelFaults, ABackendThatIsUnreachableIsDead) {
+  end_with_dead_backend(Weather::Unreachable);
+}
+
 TEST_F(TunnelFaults, AShortBlackHoleIsSurvived) {
   Backend backend([](Socket& socket) { websocket_echo(socket); });
   serve(backend.port());
