@@ -85,4 +85,66 @@ void Faults::wait_until_looked_after(int tunnels) {
   ASSERT_TRUE(eventually([&] { return kept_alive() == 2 * tunnels; })) << kept_alive();
 }
 
+Backend::Script Faults::speaker() {
+  return [this](Socket& socket) {
+    WebSocketPeer peer(socket, Role::Server);
+    if (!peer.accept()) return;
+    if (const auto text = says_.get_future().get(); !text.empty()) peer.send_text(text);
+    peer.echo();
+    if (peer.closes() > 0) peer.receive_to_end();
+    seen_.set_value({peer.close_code(), peer.close_reason(), peer.end()});
+  };
+}
+
+void Faults::end_with_dead_client(Weather weather, const std::string& last_words,
+                                  const Annotations& annotations) {
+  Backend backend(speaker());
+  serve(backend.port(), "127.0.0.1", annotations);
+  const int files = open_files();
+  auto socket = connect_far();
+  WebSocketPeer client(socket, Role::Client);
+  ASSERT_TRUE(client.open("app"));
+  wait_until_looked_after();
+
+  link_->set_weather(weather);
+  backend_says(last_words);
+  const auto seen = backend_saw();
+  EXPECT_EQ(seen.code, 1001);
+  EXPECT_EQ(seen.reason, "the other side does not answer");
+  EXPECT_EQ(seen.end, WebSocketPeer::End::Fin);
+  expect_ended("proxy", "peer_dead");
+  expect_nothing_left(files);
+}
+
+void Faults::end_with_dead_backend(Weather weather, const std::string& last_words,
+                                   const Annotations& annotations) {
+  std::promise<void> over;
+  const auto backend = link_->far([&] {
+    return std::make_unique<Backend>(
+        [&over](Socket& socket) {
+          WebSocketPeer peer(socket, Role::Server);
+          if (peer.accept()) over.get_future().wait();
+        },
+        PacketLink::kFar);
+  });
+  serve(backend->port(), PacketLink::kFar, annotations);
+  const int files = open_files();
+  auto socket = connect();
+  WebSocketPeer client(socket, Role::Client);
+  EXPECT_TRUE(client.open("app"));
+  wait_until_looked_after();
+
+  link_->set_weather(weather);
+  if (!last_words.empty()) client.send_text(last_words);
+  EXPECT_TRUE(client.receive_frame().has_value()) << "the end came without a Close";
+  EXPECT_EQ(client.close_code(), 1001);
+  EXPECT_EQ(client.close_reason(), "the other side does not answer");
+  client.send_close(1001);
+  EXPECT_TRUE(client.receive_to_end().empty());
+  EXPECT_EQ(client.end(), WebSocketPeer::End::Fin);
+  expect_ended("proxy", "peer_dead");
+  expect_nothing_left(files);
+  over.set_value();
+}
+
 }  // namespace weir::test

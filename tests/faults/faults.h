@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,9 +16,12 @@ namespace weir::test {
 
 /// Both programs in the near network of a link, with one route, "app".
 class Faults : public testing::Test {
- protected:
+ public:
   using Annotations = std::vector<std::string>;  // "weir.dev/tunnel-…: '1s'"
+
+ protected:
   using Role = WebSocketPeer::Role;
+  using Weather = PacketLink::Weather;
 
   void SetUp() override;
 
@@ -44,11 +48,32 @@ class Faults : public testing::Test {
   /// Waits until TCP looks after both sockets of `tunnels` tunnels, some seconds after they opened.
   static void wait_until_looked_after(int tunnels = 1);
 
+  /// A backend for one connection. It says what it is told, then echoes and answers a Close.
+  Backend::Script speaker();
+  void backend_says(const std::string& text) { says_.set_value(text); }
+  /// Of the speaker's end of the tunnel.
+  struct Seen {
+    std::uint16_t code = 0;
+    std::string reason;
+    WebSocketPeer::End end = WebSocketPeer::End::None;
+  };
+  Seen backend_saw() { return seen_.get_future().get(); }
+
+  /// A tunnel whose client is lost: weir finds out, and the backend hears of it. `last_words` are
+  /// for the client, by then; empty: nothing is.
+  void end_with_dead_client(Weather weather, const std::string& last_words,
+                            const Annotations& annotations);
+  /// The same of the backend.
+  void end_with_dead_backend(Weather weather, const std::string& last_words,
+                             const Annotations& annotations);
+
   std::unique_ptr<PacketLink> link_;
   TempFolder folder_;
   TempFolder runtime_;
   std::unique_ptr<ControllerProcess> controller_;
   std::unique_ptr<ProxyProcess> proxy_;
+  std::promise<std::string> says_;
+  std::promise<Seen> seen_;
 };
 
 }  // namespace weir::test
