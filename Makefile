@@ -86,6 +86,11 @@ tls-audit: build ## sslyze and testssl.sh against weir as installed (2 to 4 minu
 	@tools/install-packages audit
 	@tools/tls-audit
 
+.PHONY: soak
+soak: release-tree ## hundreds of tunnels through minutes of changes, drains and silence, as root (9 minutes)
+	@cmake --build --preset release -j $(JOBS) --target weir_soak
+	@build/release/bin/weir_soak
+
 .PHONY: autobahn
 autobahn: build ## the Autobahn testsuite's WebSocket cases, directly and through weir (4 minutes)
 	@tools/install-packages autobahn

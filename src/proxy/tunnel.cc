@@ -35,6 +35,12 @@ FrameWatcher::Sender role_towards(Side side) {
   return side == Side::Client ? FrameWatcher::Sender::Server : FrameWatcher::Sender::Client;
 }
 
+/// TCP has given a peer up. What routers said of it meanwhile goes before ETIMEDOUT (RFC 1122
+/// §4.2.3.9).
+bool found_dead(int error) {
+  return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN;
+}
+
 /// For people, in Close frames.
 std::string_view sentence_of(TunnelEnd why) {
   switch (why) {
@@ -165,7 +171,7 @@ bool Tunnel::fail(Side side) {
     close(ending_->why);
     return false;
   }
-  if (errno == ETIMEDOUT) {
+  if (found_dead(errno)) {
     // Nothing goes to a dead side any more, and nothing comes.
     direction(side).source_ended = true;
     direction(other(side)).sealed = direction(other(side)).finished = true;
