@@ -37,7 +37,12 @@ test: release-tree fuzzers ## unit, integration, cluster and browser tests, fuzz
 	@tools/install-packages build test
 	@tools/kube-assets >/dev/null
 	@cmake --build --preset release -j $(JOBS)
-	@$(CTEST) release
+	@$(CTEST) release -LE faults
+
+.PHONY: faults
+faults: release-tree ## tunnels over lossy, dead and cut networks of their own; as root
+	@cmake --build --preset release -j $(JOBS) --target weir_faults_tests
+	@$(CTEST) release -L faults
 
 .PHONY: check
 check: test ## the tests and the format, as CI does, then lint
