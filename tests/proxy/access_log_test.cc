@@ -76,7 +76,7 @@ TEST(AccessLog, LosesNothingBetweenThreads) {
   constexpr int kLines = 20'000;
   AccessLog log(false, 4096);
   std::atomic<int> working{2};
-  std::vector<std::thread> workers;
+  std::vector<std::jthread> workers;
   for (const char* name : {"a ", "b "}) {
     auto& buffer = log.add_worker();
     workers.emplace_back([&buffer, &working, name] {
@@ -96,7 +96,6 @@ TEST(AccessLog, LosesNothingBetweenThreads) {
       last[line[0]] = number;
     }
   }
-  for (auto& worker : workers) worker.join();
   EXPECT_EQ(lines + log.dropped(), 2U * kLines);
 }
 
