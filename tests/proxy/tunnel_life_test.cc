@@ -207,28 +207,21 @@ TEST_F(TunnelLife, Pain42_AHandshakeUnderWayWhenTheDrainBeginsEndsWithIt) {
 }
 
 TEST_F(TunnelLife, Pain42_ADrainTakesNoNewTunnels) {
-  std::promise<void> asked;
-  std::promise<void> go;
-  Backend app([&, may_go = go.get_future().share()](Socket& socket) {
-    test::receive_head(socket);
-    asked.set_value();
-    may_go.wait();
-    socket.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    socket.receive_all();
-  });
+  Backend app(echo());
   start();
   serve({app.port()});
-  // A request keeps its connection open beyond the drain's beginning; a handshake is behind it.
+  // Half of a handshake keeps its connection open beyond the drain's beginning.
+  const auto handshake = test::websocket_handshake("a");
   auto client = connect();
-  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + test::websocket_handshake("a"));
-  asked.get_future().wait();
+  client.send(handshake.substr(0, 20));
+  ASSERT_TRUE(test::eventually(
+      [&] { return sum([](const Counters& c) -> const Cell& { return c.bytes_held; }) > 0; }));
   plane_->stop_accepting();
   ASSERT_TRUE(test::eventually([&] { return !connect().is_open(); }));
-  go.set_value();
-  EXPECT_EQ(test::receive_response(client).status, 200);
-  client.receive_all();
-  EXPECT_EQ(app.accepted(), 1);
-  EXPECT_EQ(sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.opened; }), 0U);
+  client.send(handshake.substr(20));
+  EXPECT_EQ(test::receive_response(client).status, 503);
+  EXPECT_EQ(answers(AnswerReason::Draining), 1U);
+  EXPECT_EQ(app.accepted(), 0);
 }
 
 TEST_F(TunnelLife, Pain42_WhoAnswersNothingIsCutAtTheHardEnd) {
