@@ -23,13 +23,15 @@ class Outage : public Cluster {
     apply(service("app", {one_.port()}) + "---\n" + ingress("app", host("app"), "app"));
     apply(service("other", {one_.port()}) + "---\n" + ingress("other", host("other"), "other"));
     apply(ingress("secure", host("secure"), "app", "tls"));
+    apply(ingress("tunnel", host("tunnel"), "app"));  // which nobody changes
     apply(manifest::tls_secret("tls", host("secure")));
     start_at(relay_.port());
     ASSERT_TRUE(answers(host("app"), "one"));
     ASSERT_TRUE(answers(host("other"), "one"));
     ASSERT_TRUE(shows(host("secure"), "/CN=" + host("secure")));
     tunnel_ = Socket::connect(proxy_->ports().http);
-    ASSERT_TRUE(open_websocket(tunnel_, host("app")));
+    ASSERT_TRUE(answers(host("tunnel"), "one"));
+    ASSERT_TRUE(open_websocket(tunnel_, host("tunnel")));
   }
 
   void TearDown() override {
@@ -49,7 +51,7 @@ class Outage : public Cluster {
   }
   void expect_tunnel() {
     EXPECT_TRUE(tunnel_.send("still here"));
-    EXPECT_EQ(tunnel_.receive_exactly(10), "still here");
+    EXPECT_EQ(tunnel_.receive_exactly(10), "still here") << logs();
   }
 
   /// Something of every kind: changed, deleted and new.

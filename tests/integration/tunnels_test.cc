@@ -191,5 +191,26 @@ TEST_F(Tunnels, GoLastWhenTheProxyDrains) {
   EXPECT_EQ(proxy.process().wait(), 0);
 }
 
+TEST_F(Tunnels, Pain42_ADrainHasAnEndWhateverClientsAndScrapersDo) {
+  ControllerProcess controller(source_, socket_);
+  ProxyProcess proxy(socket_, {"--drain-timeout", "5s"});
+  ASSERT_TRUE(proxy.wait_ready());
+  open_tunnels(proxy, 40);
+  // A scraper that keeps its connection, and one that never ends its question.
+  auto scraper = Socket::connect(proxy.ports().admin);
+  scraper.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(receive_response(scraper).status, 200);
+  auto half = Socket::connect(proxy.ports().admin);
+  half.send("GET /metr");
+  auto slow = Socket::connect(proxy.ports().http);
+  slow.send("GET / HT");
+  proxy.process().signal(SIGTERM);
+  for (auto& tunnel : tunnels_) {
+    EXPECT_EQ(tunnel.receive_exactly(4).substr(2), "\x03\xe9") << "each is told, 1001";
+  }
+  // Nobody answers.
+  EXPECT_EQ(proxy.process().wait(), 0);
+}
+
 }  // namespace
 }  // namespace weir::test

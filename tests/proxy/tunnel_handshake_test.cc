@@ -158,20 +158,20 @@ TEST_F(TunnelHandshake, Pain13_WeirsOwnRefusalsSayWhatIsWrong) {
     done.wait();
   });
   start();
-  const auto status = [&](std::vector<std::uint16_t> ports) {
+  const auto status = [&](const std::vector<std::uint16_t>& ports, std::uint32_t timeout_ms) {
     table::TunnelPolicy policy;
-    policy.handshake_timeout_ms = 100;
+    policy.handshake_timeout_ms = timeout_ms;
     serve_tunnels(ports, policy);
     auto client = connect();
     client.send(test::websocket_handshake("a"));
     return receive_response(client);
   };
-  const auto none = status({});
+  const auto none = status({}, 10'000);
   EXPECT_EQ(none.status, 503) << "no endpoint is no refusal for good";
   EXPECT_NE(none.field("Retry-After"), "");
-  EXPECT_EQ(status({test::unused_port()}).status, 502);
-  EXPECT_EQ(status({hangs_up.port()}).status, 502);
-  EXPECT_EQ(status({silent.port()}).status, 504);
+  EXPECT_EQ(status({test::unused_port()}, 10'000).status, 502);
+  EXPECT_EQ(status({hangs_up.port()}, 10'000).status, 502);
+  EXPECT_EQ(status({silent.port()}, 100).status, 504);
   over.set_value();
 }
 
@@ -534,10 +534,10 @@ TEST_F(TunnelHandshake, Pain38_AnotherEndpointIsAskedWhenTheFirstFails) {
   });
   Backend good(agreeing());
   Options options;
-  options.timeouts.connect = milliseconds(200);
+  options.timeouts.connect = milliseconds(500);
   start(options);
   table::TunnelPolicy policy;
-  policy.handshake_timeout_ms = 200;
+  policy.handshake_timeout_ms = 1'000;
   std::vector<Socket> open;
   for (const auto bad : {black_hole.port(), test::unused_port(), resets.port(), silent.port()}) {
     auto both = std::make_shared<table::Backend>(*backend("app", {bad, good.port()}));
