@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <string_view>
 
 namespace weir::test {
 
@@ -43,6 +45,10 @@ void enter_new_network() {
   if (::unshare(CLONE_NEWNET) != 0) refuse("no new network namespace can be made");
 }
 
+void name_device(ifreq& request, std::string_view name) {
+  request.ifr_name[name.copy(request.ifr_name, IFNAMSIZ - 1)] = '\0';
+}
+
 void bring_up(int socket, ifreq request) {
   request.ifr_flags = IFF_UP;
   if (::ioctl(socket, SIOCSIFFLAGS, &request) != 0) refuse("a network device does not come up");
@@ -54,7 +60,7 @@ int make_device(const char* address) {
   if (device < 0) refuse("/dev/net/tun cannot be opened");
   ifreq request{};
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  std::strcpy(request.ifr_name, "link");
+  name_device(request, "link");
   if (::ioctl(device, TUNSETIFF, &request) != 0) refuse("no TUN device can be made");
 
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -68,7 +74,7 @@ int make_device(const char* address) {
   set_address(SIOCSIFADDR, address);
   set_address(SIOCSIFNETMASK, "255.255.255.0");
   bring_up(socket, request);
-  std::strcpy(request.ifr_name, "lo");
+  name_device(request, "lo");
   bring_up(socket, request);
   ::close(socket);
   return device;
