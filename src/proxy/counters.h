@@ -58,6 +58,9 @@ const char* reason_name(AnswerReason reason);
 
 /// One worker's numbers, on cache lines of its own. Written by that worker, summed when scraped.
 struct alignas(64) Counters {
+  /// 1000 to 1015 each, then 3000 to 3999, 4000 to 4999, and what is none.
+  static constexpr std::size_t kCloseCodes = 16 + 3;
+
   Cell connections_accepted_http;
   Cell connections_accepted_https;
   Cell connections_open;  // gauge, tunnels included
@@ -94,6 +97,8 @@ struct alignas(64) Counters {
   Cell upstream_handshakes_resumed;  // of those that were ok
   Cell passthrough_opened;           // tunnels of undecrypted TLS
   Cell passthrough_failures;         // no endpoint took the connection
+  /// First Close frames of tunnels, by whose it was: a client's, a backend's, weir's.
+  std::array<std::array<Cell, kCloseCodes>, 3> tunnel_close_codes;
 };
 
 }  // namespace weir::proxy

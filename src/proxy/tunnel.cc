@@ -26,7 +26,7 @@ constexpr milliseconds kSettled{5'000};
 constexpr Side kSides[] = {Side::Client, Side::Backend};
 constexpr std::uint16_t kGoingAway = 1001;  // RFC 6455 §7.4.1
 constexpr std::uint16_t kMessageTooBig = 1009;
-/// An index behind the peers' own, in TunnelCounters::close_codes.
+/// An index behind the peers' own, in Counters::tunnel_close_codes.
 constexpr std::size_t kByWeir = 2;
 constexpr auto kNowhere = std::string_view::npos;
 
@@ -583,7 +583,7 @@ void Tunnel::count_frames(Side from, const FrameCounts& counts) {
 
 void Tunnel::note_close(Side from) {
   const auto code = direction(from).watcher.close_code();
-  group_.counters->close_codes[index(from)][TunnelCounters::index_of_code(code)].add();
+  worker_.counters.tunnel_close_codes[index(from)][index_of_code(code)].add();
   if (!std::exchange(any_end_, true)) {
     first_end_ = from;
     arm();
@@ -641,7 +641,7 @@ bool Tunnel::refuse_frame(Side from) {
   direction.sealed = true;
   const auto to = other(from);
   direction.sent_code = code_for(to);
-  group_.counters->close_codes[kByWeir][TunnelCounters::index_of_code(code_for(to))].add();
+  worker_.counters.tunnel_close_codes[kByWeir][index_of_code(code_for(to))].add();
   if (!send(from, make_close_frame(role_towards(to), code_for(to), ending_->reason))) return false;
   return seal_if_possible(to) && finish_sides();
 }
@@ -661,7 +661,7 @@ bool Tunnel::seal_if_possible(Side from) {
   const auto to = other(from);
   const auto code = ending_->codes[index(to)];
   direction.sent_code = code;
-  group_.counters->close_codes[kByWeir][TunnelCounters::index_of_code(code)].add();
+  worker_.counters.tunnel_close_codes[kByWeir][index_of_code(code)].add();
   return send(from, make_close_frame(role_towards(to), code, ending_->reason));
 }
 

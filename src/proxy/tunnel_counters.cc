@@ -61,15 +61,15 @@ const char* side_name(Side side) {
   return side == Side::Client ? "client" : "backend";
 }
 
-std::size_t TunnelCounters::index_of_code(std::uint16_t code) {
+std::size_t index_of_code(std::uint16_t code) {
   if (code >= 1000 && code < 1016) return code - std::size_t{1000};
   if (code >= 3000 && code < 4000) return 16;
   if (code >= 4000 && code < 5000) return 17;
   return 18;
 }
 
-const char* TunnelCounters::code_name(std::size_t index) {
-  static constexpr std::array<const char*, kCloseCodes> kNames{
+const char* code_name(std::size_t index) {
+  static constexpr std::array<const char*, Counters::kCloseCodes> kNames{
       "1000", "1001", "1002", "1003", "1004", "1005", "1006", "1007", "1008",   "1009",
       "1010", "1011", "1012", "1013", "1014", "1015", "3xxx", "4xxx", "invalid"};
   return kNames[index];

@@ -49,6 +49,11 @@ constexpr std::size_t index(Side side) {
 /// "client" or "backend".
 const char* side_name(Side side);
 
+/// The place of a Close frame's code in Counters::tunnel_close_codes.
+std::size_t index_of_code(std::uint16_t code);
+/// "1000", "3xxx", "invalid".
+const char* code_name(std::size_t index);
+
 /// The numbers of one worker's tunnels of one route to one backend. Written by that worker, read by
 /// any thread.
 struct TunnelCounters {
@@ -65,18 +70,11 @@ struct TunnelCounters {
       std::chrono::seconds(1),      std::chrono::seconds(10),     std::chrono::seconds(60),
       std::chrono::seconds(300),    std::chrono::seconds(900),    std::chrono::seconds(3600),
       std::chrono::seconds(14'400), std::chrono::seconds(43'200), std::chrono::seconds(86'400)};
-  /// Of close codes: 1000 to 1015 each, then 3000 to 3999, 4000 to 4999, and what is none.
-  static constexpr std::size_t kCloseCodes = 16 + 3;
-  static std::size_t index_of_code(std::uint16_t code);
-  /// "1000", "3xxx", "invalid".
-  static const char* code_name(std::size_t index);
 
   Cell opened;
   Cell open;  // gauge
   std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> ended;
   std::array<Direction, 2> from;  // by Side
-  /// First Close frames, by whose it was: a client's, a backend's, weir's.
-  std::array<std::array<Cell, kCloseCodes>, 3> close_codes;
   std::array<Cell, kDurationBounds.size() + 1> durations;
   Cell duration_ms;      // sum
   Cell unwatched;        // tunnels whose frames could not be followed

@@ -259,7 +259,7 @@ class Collector : public prometheus::Collectable {
                    "Tunnels whose bytes are no frames of RFC 6455; they pass all the same.");
     tunnel_series(routes, {}, &TunnelCounters::unwatched);
     collect_tunnel_bytes(routes);
-    collect_close_codes(routes);
+    collect_close_codes();
     collect_tunnel_durations(routes);
   }
 
@@ -271,7 +271,7 @@ class Collector : public prometheus::Collectable {
         {"ping", &Direction::pings},
         {"pong", &Direction::pongs},
         {"close", &Direction::closes}};
-    const auto both = [&](Labels more, proxy::Cell Direction::*cell) {
+    const auto both = [&](const Labels& more, proxy::Cell Direction::*cell) {
       for (std::size_t i = 0; i < std::size(kDirections); ++i) {
         auto labels = more;
         labels.push_back({"direction", kDirections[i]});
@@ -289,19 +289,16 @@ class Collector : public prometheus::Collectable {
     for (const auto& [name, cell] : kClasses) both({{"opcode_class", name}}, cell);
   }
 
-  void collect_close_codes(const std::vector<TunnelsOfRoute>& routes) const {
+  void collect_close_codes() const {
     static constexpr const char* kInitiators[] = {"client", "backend", "proxy"};
     counter_family("weir_tunnel_close_codes_total",
                    "First Close frames of each side and of weir, by code.");
     for (std::size_t i = 0; i < std::size(kInitiators); ++i) {
-      for (std::size_t code = 0; code < TunnelCounters::kCloseCodes; ++code) {
-        double all = 0;
-        for (const auto& route : routes) {
-          all += route.sum([=](const TunnelCounters& counters) -> const proxy::Cell& {
-            return counters.close_codes[i][code];
-          });
-        }
-        series({{"initiator", kInitiators[i]}, {"code", TunnelCounters::code_name(code)}}, all);
+      for (std::size_t code = 0; code < Counters::kCloseCodes; ++code) {
+        const double all = sum([=](const Counters& counters) -> const proxy::Cell& {
+          return counters.tunnel_close_codes[i][code];
+        });
+        series({{"initiator", kInitiators[i]}, {"code", proxy::code_name(code)}}, all);
       }
     }
   }

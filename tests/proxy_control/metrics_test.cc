@@ -22,7 +22,7 @@ TEST(Metrics, SumsTheWorkers) {
   here->durations[2].add(2);
   here->durations[9].add(1);
   here->duration_ms.add(90'500);
-  there->close_codes[1][1].add(5);
+  two.tunnel_close_codes[1][1].add(5);
   one.requests_by_code[404 - 100].add(2);
   two.requests_by_code[418 - 100].add();
   ControlCounters control;
