@@ -56,6 +56,7 @@ class TunnelAdmin {
   proxy::DataPlane& data_plane_;
   const std::chrono::milliseconds patience_;
   std::uint64_t last_number_ = 0;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // until the end of this
   std::map<std::uint64_t, Asked> asked_;
 };
 
