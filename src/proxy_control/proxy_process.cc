@@ -173,7 +173,10 @@ util::Result<void> run_proxy(const ProcessOptions& options) {
   if (!data_plane) return data_plane.error();
   // The coroutines' frames, which refer to the process, live in `io` and end with it.
   Process process(options, *data_plane, access_log, io);
-  return process.run();
+  auto ran = process.run();
+  // Workers may yet answer what the process has asked them: they end before it does.
+  data_plane->reset();
+  return ran;
 }
 
 }  // namespace weir::proxy_control

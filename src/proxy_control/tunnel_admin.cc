@@ -359,12 +359,8 @@ void TunnelAdmin::ask(const Ask& ask, Join join, Reply reply) {
     finish(number, &late);
   });
   asked_.emplace(number, Asked{std::move(reply), std::move(join), std::move(deadline)});
-  // A worker may be late even for the end of this.
-  data_plane_.with_tunnels(ask, [this, number, io = &io_, alive = std::weak_ptr(alive_)] {
-    asio::post(*io, [this, number, alive] {
-      if (!alive.expired()) finish(number, nullptr);
-    });
-  });
+  data_plane_.with_tunnels(
+      ask, [this, number] { asio::post(io_, [this, number] { finish(number, nullptr); }); });
 }
 
 void TunnelAdmin::finish(std::uint64_t number, const util::AdminAnswer* instead) {

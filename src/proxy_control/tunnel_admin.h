@@ -28,7 +28,7 @@ namespace weir::proxy_control {
 /// time.
 class TunnelAdmin {
  public:
-  /// Both outlive it.
+  /// The io_context outlives it. The workers end before it does: they may answer late.
   TunnelAdmin(boost::asio::io_context& io, proxy::DataPlane& data_plane,
               std::chrono::milliseconds patience = std::chrono::seconds(5));
 
@@ -56,7 +56,6 @@ class TunnelAdmin {
   proxy::DataPlane& data_plane_;
   const std::chrono::milliseconds patience_;
   std::uint64_t last_number_ = 0;
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // until the end of this
   std::map<std::uint64_t, Asked> asked_;
 };
 

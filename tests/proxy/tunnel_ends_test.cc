@@ -445,18 +445,10 @@ TEST_F(TunnelEnds, APolicyThatChangesHoldsForOpenTunnels) {
 }
 
 TEST_F(TunnelEnds, Pain24_ASideThatHasEndedIsWaitedForOnlySoLong) {
-  Backend app([](Socket& socket) {
-    WebSocketPeer peer(socket, Role::Server);
-    if (!peer.accept()) return;
-    EXPECT_EQ(socket.receive_all(), "");
-    socket.receive_all();
-    // It has seen the client's FIN and says nothing.
-  });
   start();
   table::TunnelPolicy policy;
   policy.half_closed_timeout_ms = 200;
   policy.close_timeout_ms = 100;
-  serve_tunnels({app.port()}, policy);
   std::promise<void> held;
   Backend holder([&](Socket& socket) {
     WebSocketPeer peer(socket, Role::Server);

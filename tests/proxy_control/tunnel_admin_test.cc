@@ -38,8 +38,8 @@ class TunnelAdminTest : public proxy::ProxyTest {
   ~TunnelAdminTest() override {
     sockets_.clear();
     thread_.stop();
+    plane_.reset();  // as the process does: workers end before those whom they answer
     admin_.reset();
-    plane_.reset();
   }
 
   static void echo(Socket& socket) {
