@@ -171,6 +171,20 @@ void build_external(const BackendKey& key, const kube::Service& service, bool al
   built.backend.dns = table::DnsName{std::move(name), *port, allow_loopback};
 }
 
+void build_named(const BackendKey& key, bool allow_loopback, BuiltBackend& built) {
+  const auto port = parse_port(key.port);
+  const auto& name = key.service.name;
+  const auto address = parse_address(name);
+  const bool is_local = address ? address->is_loopback : is_local_name(name);
+  if (!port || (is_local && !allow_loopback)) return;
+  if (address) {
+    built.backend.endpoints.push_back(
+        {join_host_port(name, address->is_v6, *port), name, *port, State::Ready, {}});
+  } else {
+    built.backend.dns = table::DnsName{name, *port, allow_loopback};
+  }
+}
+
 }  // namespace
 
 const kube::ServicePort* select_port(const kube::Service& service, const std::string& port) {
@@ -194,6 +208,10 @@ BuiltBackend build_backend(const BackendKey& key, const kube::Service* service,
                            bool allow_loopback) {
   BuiltBackend built;
   built.backend.name = to_string(key);
+  if (key.service.ns.empty()) {
+    build_named(key, allow_loopback, built);
+    return built;
+  }
   if (!service) return built;
   if (service->type == kExternalName && slices.empty()) {
     build_external(key, *service, allow_loopback, built);

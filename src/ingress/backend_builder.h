@@ -32,8 +32,9 @@ inline bool is_usable(const table::Backend& backend) {
   return backend.dns.has_value() || !backend.endpoints.empty();
 }
 
-/// The endpoints of one Service port. `service` may be nullptr: a backend without endpoints.
-/// `slices` are those of the Service, in any order: the result is the same.
+/// The endpoints of one Service port; of a key without a namespace, those of a machine by its name
+/// and a number, none if that is this machine and may not be. `service` may be nullptr: a backend
+/// without endpoints. `slices` are those of the Service, in any order: the result is the same.
 BuiltBackend build_backend(const BackendKey& key, const kube::Service* service,
                            const std::vector<const kube::EndpointSlice*>& slices,
                            bool allow_loopback);

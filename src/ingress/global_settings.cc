@@ -201,6 +201,13 @@ const std::map<std::string, Take, std::less<>>& takers() {
          settings.policies.no_redirect_paths = std::move(paths);
          return nullptr;
        }},
+      {"no-auth-locations",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         auto paths = split_list(value, ',');
+         if (paths.size() > kMostPaths) return "has too many paths";
+         settings.policies.no_auth_paths = std::move(paths);
+         return nullptr;
+       }},
       {"retry-non-idempotent",
        flag([](auto& settings, bool on) { settings.policies.retry_non_idempotent = on; })},
       {"tunnels-total-limit",
@@ -222,6 +229,15 @@ const std::map<std::string, Take, std::less<>>& takers() {
   return all;
 }
 
+/// The annotation that "global-auth-…" is for all Ingresses; nullptr: it is none in effect.
+const Annotation* find_auth_of_all(std::string_view key) {
+  constexpr std::string_view kGlobal = "global-";
+  if (!key.starts_with("global-auth-")) return nullptr;
+  const auto* annotation =
+      find_annotation(fmt::format("nginx.ingress.kubernetes.io/{}", key.substr(kGlobal.size())));
+  return annotation != nullptr && annotation->effect == Effect::InEffect ? annotation : nullptr;
+}
+
 }  // namespace
 
 GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
@@ -231,6 +247,7 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
   const kube::ObjectRef ref{kube::Kind::ConfigMap, config_map->meta.ns, config_map->meta.name};
   bool hsts = true;
   std::string ignored;
+  Policies of_all;  // what global-auth-… keys say, as if they were annotations
   const auto wrong = [&](const std::string& key, const std::string& value, const char* why) {
     problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
                         fmt::format("\"{}\" {}; {}", value.substr(0, 100), why,
@@ -242,6 +259,14 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       const auto on = parse_bool(value);
       if (!on) wrong(key, value, "is neither true nor false");
       hsts = on.value_or(true);
+      continue;
+    }
+    if (const auto* annotation = find_auth_of_all(key)) {
+      const auto complaint = take_value(*annotation, trimmed(value), of_all);
+      if (complaint) {
+        problems.push_back({"InvalidConfigMapValue", ref, "data." + key,
+                            fmt::format("{}; {}", complaint->why, complaint->instead)});
+      }
       continue;
     }
     if (const auto* annotation = find_twin(key)) {
@@ -263,6 +288,10 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
     if (const char* why = taker->second(value, settings)) wrong(key, value, why);
   }
   settings.policies.settle();
+  settings.policies.access.global = of_all.access.own;
+  if (of_all.access.is_closed) {
+    settings.policies.access.global.is_asked = settings.policies.access.global.is_wrong = true;
+  }
   if (!hsts) settings.hsts.reset();
   if (!ignored.empty()) {
     problems.push_back({"ConfigMapKeyIgnored", ref, "data",

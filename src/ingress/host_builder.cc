@@ -53,7 +53,7 @@ class RouteCollector {
     std::sort(routes.begin(), routes.end(), [](const table::Route& a, const table::Route& b) {
       return table::comes_before(a.match, b.match);
     });
-    built_.backends.assign(backends_.begin(), backends_.end());
+    built_.backends.insert(built_.backends.end(), backends_.begin(), backends_.end());
   }
 
  private:
@@ -202,6 +202,7 @@ BuiltHost build_host(const HostInput& input) {
   routes.finish();
 
   settle_host_policies(input, built);
+  sort_unique(built.backends);
   sort_unique(built.certificates);
   sort_unique(built.trusts);
   return built;

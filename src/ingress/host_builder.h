@@ -60,7 +60,7 @@ struct BuiltHost {
   std::vector<NamespacedName> certificates;
   /// Secrets whose CAs they name, usable or not; sorted, no duplicates.
   std::vector<NamespacedName> trusts;
-  std::vector<BackendKey> backends;    ///< that routes name; sorted, no duplicates
+  std::vector<BackendKey> backends;    ///< that routes name or ask; sorted, no duplicates
   bool wants_default_backend = false;  ///< it serves "/", or would if there were one
   std::vector<kube::Problem> problems;
 };

@@ -72,6 +72,16 @@ void settle_passthrough(const HostInput& input, BuiltHost& built) {
                                  input.name)});
 }
 
+bool starts_with_one_of(const std::string& path, const std::vector<std::string>& starts) {
+  return std::ranges::any_of(starts, [&](const auto& start) { return path.starts_with(start); });
+}
+
+table::RouteRules without_auth(table::RouteRules rules) {
+  rules.access.external.reset();
+  rules.access.any = false;
+  return rules;
+}
+
 }  // namespace
 
 RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
@@ -81,22 +91,20 @@ RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
       upstream_tls_(std::move(upstream_tls)),
       requests_(policies.requests),
       rules_(policies.rules_of_routes()),
+      rules_without_auth_(without_auth(*rules_)),
       retries_(policies.retries_of_routes()),
       tunnels_(policies.tunnels) {}
 
 void RoutePolicies::apply_to(table::Route& route) const {
-  route.https_only = redirects_ && !is_exempt_from_redirects(route.match.path);
+  route.https_only =
+      redirects_ && !starts_with_one_of(route.match.path, policies_.no_redirect_paths);
   route.upstream_tls = upstream_tls_;
   route.requests = requests_;
-  route.rules = rules_;
+  route.rules =
+      starts_with_one_of(route.match.path, policies_.no_auth_paths) ? rules_without_auth_ : rules_;
   route.retries = retries_;
   route.sticky = policies_.balancing.is_sticky && !route.backends.empty();
   route.tunnels = tunnels_;
-}
-
-bool RoutePolicies::is_exempt_from_redirects(const std::string& path) const {
-  return std::ranges::any_of(policies_.no_redirect_paths,
-                             [&](const auto& start) { return path.starts_with(start); });
 }
 
 RoutePolicyMaker::RoutePolicyMaker(const HostInput& input, bool has_certificate, BuiltHost& built)
@@ -117,6 +125,8 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
     const bool is_own = policies.backend_tls.secret || tls_of_host_ == nullptr;
     tls = make_upstream_tls(is_own ? share : *tls_of_host_, input_, built_);
   }
+  const auto* auth = policies.access.auth();
+  if (auth != nullptr && auth->backend) built_.backends.push_back(*auth->backend);
   return {policies, redirects, std::move(tls)};
 }
 

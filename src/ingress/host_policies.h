@@ -22,13 +22,12 @@ class RoutePolicies {
   void apply_to(table::Route& route) const;
 
  private:
-  bool is_exempt_from_redirects(const std::string& path) const;
-
   const Policies& policies_;
   bool redirects_;
   std::optional<table::UpstreamTls> upstream_tls_;
   util::Rare<table::RequestPolicy> requests_;
   util::Rare<table::RouteRules> rules_;
+  util::Rare<table::RouteRules> rules_without_auth_;
   util::Rare<table::Retries> retries_;
   util::Rare<table::TunnelPolicy> tunnels_;
 };

@@ -25,6 +25,11 @@ table::RouteRules Policies::rules_of_routes() const {
   rules.access.closed = access.is_closed || access.allowed.is_wrong || access.denied.is_wrong;
   rules.access.allowed = access.allowed.list;
   rules.access.denied = access.denied.list;
+  if (const auto* auth = access.auth()) {
+    rules.access.external = auth->external;
+    rules.access.closed |= auth->is_wrong;
+  }
+  rules.access.any = access.any && rules.access.external;
   return rules;
 }
 

@@ -18,6 +18,8 @@ struct Policies {
   bool force_ssl_redirect = false;
   /// Paths that begin with one of these are never redirected. Only the ConfigMap sets it.
   std::vector<std::string> no_redirect_paths = {"/.well-known/acme-challenge"};
+  /// About such paths no auth service is asked. Only the ConfigMap sets it.
+  std::vector<std::string> no_auth_paths = {"/.well-known/acme-challenge"};
   table::TunnelPolicy tunnels;
   table::RequestPolicy requests;
 
@@ -31,6 +33,24 @@ struct Policies {
     Networks allowed;
     Networks denied;
     bool is_closed = false;  ///< some other protection cannot be had
+    struct Auth {
+      bool is_asked = false;  ///< there is a URL
+      table::ExternalAuth external;
+      std::optional<BackendKey> backend;  ///< of `external`, if it names one
+      bool is_wrong = false;              ///< nobody can tell whom it was to let in
+
+      bool operator==(const Auth&) const = default;
+    };
+    Auth own;
+    Auth global;  ///< counts without an own one
+    bool heeds_global = true;
+    bool any = false;
+
+    /// The one that counts; nullptr: none.
+    const Auth* auth() const {
+      if (own.is_asked) return &own;
+      return heeds_global && global.is_asked ? &global : nullptr;
+    }
 
     bool operator==(const Access&) const = default;
   };

@@ -1,6 +1,7 @@
 #include "ingress/text_template.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "ingress/names.h"
 #include "table/text_rules.h"
@@ -36,6 +37,10 @@ std::optional<TextPart> part_of(std::string_view variable) {
   }
   if (variable == "host") return TextPart{Source::Host, {}};
   if (variable == "request_uri") return TextPart{Source::RequestUri, {}};
+  if (variable == "escaped_request_uri") return TextPart{Source::EscapedUri, {}};
+  if (variable == "scheme" || variable == "pass_access_scheme") return TextPart{Source::Scheme, {}};
+  if (variable == "request_method") return TextPart{Source::Method, {}};
+  if (variable == "best_http_host") return TextPart{Source::Header, "host"};
   const auto rest = [&](std::string_view prefix) {
     return variable.size() > prefix.size() && variable.starts_with(prefix)
                ? std::string(variable.substr(prefix.size()))
@@ -50,9 +55,12 @@ std::optional<TextPart> part_of(std::string_view variable) {
   return std::nullopt;
 }
 
-}  // namespace
+bool is_url_byte(char c) {
+  constexpr std::string_view kOthers = "-._~:/?#[]@!&'()*+,;=%";
+  return is_name_byte(c) || kOthers.find(c) != std::string_view::npos;
+}
 
-std::optional<std::vector<TextPart>> parse_text_template(std::string_view text) {
+std::optional<std::vector<TextPart>> parse_parts(std::string_view text, bool (*is_literal)(char)) {
   std::vector<TextPart> parts;
   while (!text.empty()) {
     if (text.front() == '$') {
@@ -62,9 +70,7 @@ std::optional<std::vector<TextPart>> parse_text_template(std::string_view text) 
       parts.push_back(*std::move(part));
     } else {
       const auto end = static_cast<std::size_t>(
-          std::find_if_not(text.begin(), text.end(),
-                           [](char c) { return is_name_byte(c) || c == '-'; }) -
-          text.begin());
+          std::find_if_not(text.begin(), text.end(), is_literal) - text.begin());
       if (end == 0) return std::nullopt;
       parts.push_back({Source::Literal, std::string(text.substr(0, end))});
       text.remove_prefix(end);
@@ -72,6 +78,58 @@ std::optional<std::vector<TextPart>> parse_text_template(std::string_view text) 
     if (parts.size() > table::kMaxTextParts) return std::nullopt;
   }
   return parts;
+}
+
+/// Takes "host", "host:port" or "$host" off; what is left is the target.
+bool take_authority(std::string_view& text, UrlTemplate& url) {
+  const auto end = std::min(text.find_first_of("/?#"), text.size());
+  const auto authority = text.substr(0, end);
+  text.remove_prefix(end);
+  if (authority == "$host" || authority == "$http_host" || authority == "$best_http_host" ||
+      authority == "${host}") {
+    return true;
+  }
+  const auto colon = authority.rfind(':');
+  const auto host = authority.substr(0, colon);
+  url.port = url.https ? 443 : 80;
+  if (colon != std::string_view::npos) {
+    const auto digits = authority.substr(colon + 1);
+    const auto [last, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
+    if (error != std::errc{} || last != digits.data() + digits.size() || url.port == 0)
+      return false;
+  }
+  url.authority = std::string(authority);
+  url.host = lower_case(host);
+  return is_valid_host(url.host) && !url.host.starts_with('*');
+}
+
+}  // namespace
+
+std::optional<std::vector<TextPart>> parse_text_template(std::string_view text) {
+  return parse_parts(text, [](char c) { return is_name_byte(c) || c == '-'; });
+}
+
+std::optional<std::vector<TextPart>> parse_url_text(std::string_view text) {
+  return parse_parts(text, is_url_byte);
+}
+
+std::optional<UrlTemplate> parse_url_template(std::string_view text) {
+  UrlTemplate url;
+  if (text.starts_with("https://")) {
+    url.https = true;
+    text.remove_prefix(8);
+  } else if (text.starts_with("http://")) {
+    text.remove_prefix(7);
+  } else {
+    return std::nullopt;
+  }
+  if (!take_authority(text, url)) return std::nullopt;
+  const auto target = text.starts_with('/') ? std::string(text) : '/' + std::string(text);
+  auto parts = parse_url_text(target.substr(0, target.find('#')));
+  if (!parts) return std::nullopt;
+  url.target = *std::move(parts);
+  return url;
 }
 
 }  // namespace weir::ingress

@@ -12,7 +12,7 @@ AccessRules::AccessRules(const table::Access& access)
 
 std::optional<AnswerReason> AccessRules::refuse(std::string_view client) const {
   if (closed_) return AnswerReason::AccessUnsettled;
-  if (!listed_only_ && denied_.empty()) return std::nullopt;
+  if (!has_lists()) return std::nullopt;
   const auto address = util::IpAddress::parse(client);
   if (address && denied_.contains(*address)) return AnswerReason::AddressDenied;
   if (listed_only_ && !(address && allowed_.contains(*address))) return AnswerReason::AddressDenied;

@@ -17,6 +17,8 @@ class AccessRules {
 
   /// `client`: the address that the request comes from, as text. What is no address is on no list.
   std::optional<AnswerReason> refuse(std::string_view client) const;
+  /// False: `refuse` says nothing about addresses.
+  bool has_lists() const { return listed_only_ || !denied_.empty(); }
 
  private:
   bool closed_ = false;

@@ -12,32 +12,7 @@ namespace weir::proxy {
 
 namespace {
 
-using Source = table::TextPart::Source;
 using Mode = table::StickyCookie::Mode;
-
-std::string_view query_argument(std::string_view target, std::string_view name) {
-  const auto mark = target.find('?');
-  if (mark == std::string_view::npos) return {};
-  auto query = target.substr(mark + 1);
-  while (!query.empty()) {
-    const auto end = query.find('&');
-    const auto argument = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
-    if (argument.starts_with(name) && argument.substr(name.size()).starts_with('=')) {
-      return argument.substr(name.size() + 1);
-    }
-  }
-  return {};
-}
-
-void add_header(util::Hash64& hash, const RequestHead& head, std::string_view name) {
-  bool first = true;
-  for (const auto& field : head.fields) {
-    if (!equal_ignoring_case(field.name, name)) continue;
-    if (!std::exchange(first, false)) hash.add(", ");
-    hash.add(field.value);
-  }
-}
 
 std::uint64_t hash_of(std::string_view text) {
   util::Hash64 hash;
@@ -62,49 +37,8 @@ std::string http_date(std::chrono::system_clock::time_point when) {
 
 std::uint64_t hash_of(const std::vector<table::TextPart>& parts, const RequestParts& request) {
   util::Hash64 hash;
-  for (const auto& part : parts) {
-    switch (part.source) {
-      case Source::Literal:
-        hash.add(part.text);
-        break;
-      case Source::ClientAddress:
-        hash.add(request.client_address);
-        break;
-      case Source::Host:
-        hash.add(request.host);
-        break;
-      case Source::RequestUri:
-        hash.add(request.head.path);
-        break;
-      case Source::Header:
-        add_header(hash, request.head, part.text);
-        break;
-      case Source::Cookie:
-        hash.add(find_cookie(request.head, part.text).value_or(std::string_view{}));
-        break;
-      case Source::Argument:
-        hash.add(query_argument(request.head.path, part.text));
-        break;
-    }
-  }
+  for_each_piece(parts, request, [&](std::string_view piece) { hash.add(piece); });
   return hash.value();
-}
-
-std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name) {
-  for (const auto& field : head.fields) {
-    if (field.id != FieldName::Cookie) continue;
-    auto rest = field.value;
-    while (!rest.empty()) {
-      const auto end = rest.find(';');
-      auto pair = rest.substr(0, end);
-      rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-      while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t')) pair.remove_prefix(1);
-      if (pair.starts_with(name) && pair.substr(name.size()).starts_with('=')) {
-        return pair.substr(name.size() + 1);
-      }
-    }
-  }
-  return std::nullopt;
 }
 
 void Affinity::draw_key(std::uint64_t& random_state) {

@@ -7,23 +7,13 @@
 #include <string_view>
 
 #include "proxy/backend.h"
-#include "proxy/http_head.h"
+#include "proxy/text_parts.h"
 
 /// What ties a request to an endpoint: a hash of some of its parts, or a cookie.
 namespace weir::proxy {
 
-/// The parts of a request that texts are put together from.
-struct RequestParts {
-  const RequestHead& head;
-  std::string_view client_address;
-  std::string_view host;  ///< normalised
-};
-
 /// FNV-1a over the parts, one behind the other. The same in every worker and replica.
 std::uint64_t hash_of(const std::vector<table::TextPart>& parts, const RequestParts& request);
-
-/// The value of the first cookie of that name (RFC 6265 §4.2.1), as sent; nullopt: there is none.
-std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name);
 
 /// How a request's endpoint is settled before the balancer is asked.
 struct Affinity {

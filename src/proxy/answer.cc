@@ -33,6 +33,14 @@ Wording wording_of(AnswerReason reason) {
       return {403, "Forbidden", "This address takes no WebSockets."};
     case AnswerReason::OriginDenied:
       return {403, "Forbidden", "Pages of this origin may not open a WebSocket here."};
+    case AnswerReason::AuthRedirect:
+      return {302, "Found", "Sign in first."};
+    case AnswerReason::AuthRequired:
+      return {401, "Unauthorized", "Say who you are first."};
+    case AnswerReason::AuthForbidden:
+      return {403, "Forbidden", "You may not come in here."};
+    case AnswerReason::AuthFailed:
+      return {500, "Internal Server Error", "Nobody could say whether you may come in here."};
     case AnswerReason::AddressDenied:
       return {403, "Forbidden", "Your address may not come in here."};
     case AnswerReason::NoRoute:
@@ -140,6 +148,7 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     text += request.location;
     text += "\r\n";
   }
+  text += request.fields;
   if (!request.hsts.empty()) {
     text += "Strict-Transport-Security: ";
     text += request.hsts;

@@ -9,6 +9,7 @@
 #include "proxy/answer.h"
 #include "proxy/target.h"
 #include "proxy/tunnel.h"
+#include "proxy/upstream_connect.h"
 
 namespace weir::proxy {
 
@@ -318,8 +319,9 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   const auto& route = *exchange.route;
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   if (const auto* rules = exchange.host->rules_of(route)) {
-    const auto refused = rules->access.refuse(exchange.origin.client);
-    if (refused) co_return co_await answer(*refused);
+    const auto refused = co_await check_access(*rules);
+    if (refused.gone) co_return Next::Close;
+    if (refused.reason) co_return co_await answer(*refused.reason, refused.location);
   }
   if (const auto limit = route.requests->body_bytes;
       limit != 0 && request.framing.kind == Framing::Kind::Length &&
@@ -330,7 +332,7 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   if (route.upstream_tls) {
     auto found = worker_.upstream_tls.lane_for(*route.upstream_tls, exchange.host_name);
     if (!found) {
-      log_upstream_tls(backend->name(), "any endpoint", found.error().detail);
+      log_upstream_tls(worker_, backend->name(), "any endpoint", found.error().detail);
       co_return co_await answer(AnswerReason::UpstreamTls);
     }
     lane = *std::move(found);
@@ -345,7 +347,7 @@ bool ClientConnection::client_has_left() const {
 
 Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location) {
   const auto& request = exchange_->request;
-  if (exchange_->upgrade == kWebSocket && reason != AnswerReason::HttpsRedirect &&
+  if (exchange_->upgrade == kWebSocket && status_of(reason) >= 400 &&
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);
   }
@@ -355,6 +357,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
                           reason != AnswerReason::BodyTooLarge;
   AnswerRequest how;
   how.location = location;
+  how.fields = exchange_->answer_fields;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
   how.retry_after = worker_.retry_after();

@@ -11,6 +11,7 @@
 #include "proxy/fiber.h"
 #include "proxy/proxy_protocol.h"
 #include "proxy/stream.h"
+#include "proxy/subrequest.h"
 #include "proxy/task.h"
 #include "proxy/tries.h"
 #include "proxy/worker_state.h"
@@ -86,18 +87,22 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Next> handle_request();
   /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
   Task<Next> pass_rules(BackendRef backend);
+  /// Why a request may not go on; nothing set: it may.
+  struct AccessRefusal {
+    std::optional<AnswerReason> reason;
+    std::string location;  ///< of a redirect
+    bool gone = false;     ///< the client has left
+  };
+  Task<AccessRefusal> check_access(const RouteRules& rules);
+  /// Whom to ask: `what` gets the backend and the lane. False: nobody is there.
+  bool find_auth_service(const table::ExternalAuth& auth, std::string_view target,
+                         Subrequest::What& what);
+  void log_auth_failure(const std::string& why);
+  Task<AccessRefusal> ask_auth_service(const table::ExternalAuth& auth);
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// May wait for the handshake's turn.
   Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
-  Task<Stream> connect(const Endpoint& endpoint, const table::RequestPolicy& policy,
-                       AnswerReason& failure);
-  /// The handshake on what `connect` made.
-  Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
-                                const std::string& backend, UpstreamLane& lane,
-                                AnswerReason& failure);
-  void log_upstream_tls(const std::string& backend, const std::string& endpoint,
-                        const std::string& reason);
   /// One try: sends the request upstream, and the response to the client.
   Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane,
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
@@ -117,6 +122,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   void take_early();
   void release_buffer();
   bool client_has_left() const;
+  bool is_abandoned() const override { return client_has_left(); }
 
   WorkerState& worker_;
   Stream stream_;

@@ -64,6 +64,14 @@ const char* reason_name(AnswerReason reason) {
       return "address_denied";
     case AnswerReason::AccessUnsettled:
       return "access_unsettled";
+    case AnswerReason::AuthRequired:
+      return "auth_required";
+    case AnswerReason::AuthRedirect:
+      return "auth_redirect";
+    case AnswerReason::AuthForbidden:
+      return "auth_forbidden";
+    case AnswerReason::AuthFailed:
+      return "auth_failed";
     case AnswerReason::Count:
       break;
   }

@@ -54,6 +54,10 @@ enum class AnswerReason : std::uint8_t {
   Draining,                  // 503: no new tunnels, for the process ends
   AddressDenied,             // 403: by the route's lists of addresses
   AccessUnsettled,           // 503: what protects the route is not to be had
+  AuthRequired,              // 401: says the auth service
+  AuthRedirect,              // 302: to where one signs in
+  AuthForbidden,             // 403: says the auth service
+  AuthFailed,                // 500: the auth service gave no answer, or none that counts
   Count,
 };
 const char* reason_name(AnswerReason reason);

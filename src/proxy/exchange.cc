@@ -33,11 +33,20 @@ Body::Step Body::take(std::span<char> bytes, bool strip) {
   return step;
 }
 
+std::string_view Exchange::auth_cookies_for(int status) const {
+  constexpr int kUsual[] = {101, 200, 201, 204, 206, 301, 302, 303, 304, 307, 308};
+  if (auth_cookies.empty() || auth_cookies_always) return auth_cookies;
+  return std::ranges::find(kUsual, status) == std::end(kUsual) ? std::string_view{} : auth_cookies;
+}
+
 void Exchange::reset() {
   upgrade = {};
   host = nullptr;
   route = nullptr;
   set_cookie.clear();
+  auth_cookies.clear();
+  answer_fields.clear();
+  field_edits.clear();
   tried.clear();
   to_backend.clear();
   to_client.clear();

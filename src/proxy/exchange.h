@@ -73,14 +73,20 @@ struct Exchange {
   const table::Route* route = nullptr;  ///< of `host`
   Origin origin;
   std::string path_storage;
-  std::string request_text;  ///< lines that `to_backend` points into
-  Gather to_backend;         ///< the head, and what of the body came with it
+  std::string request_text;            ///< lines that `to_backend` points into
+  Gather to_backend;                   ///< the head, and what of the body came with it
+  std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's
   std::vector<EndpointRef> tried;
 
-  ResponseHead response;   ///< valid only while its bytes are looked at
-  std::string set_cookie;  ///< line for the client, or empty
+  std::string answer_fields;         ///< lines of weir's own answer, if it comes to one
+  ResponseHead response;             ///< valid only while its bytes are looked at
+  std::string set_cookie;            ///< line for the client, or empty
+  std::string auth_cookies;          ///< lines of the auth service for the client …
+  bool auth_cookies_always = false;  ///< … with whatever status; else as nginx's add_header
   std::string response_text;
   Gather to_client;
+
+  std::string_view auth_cookies_for(int status) const;
 
   void reset();
 };

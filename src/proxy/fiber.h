@@ -63,6 +63,11 @@ class Fiber : public IoListener, private TimerListener {
   }
   bool cancelled() const { return cancelled_; }
 
+  /// Wakes it as an event on one of its descriptors does.
+  void notify() { resume(Wake::Io); }
+  /// True once nobody wants what it waits for: whoever waits on its behalf gives up.
+  virtual bool is_abandoned() const { return false; }
+
   EventLoop& loop() { return loop_; }
 
   void on_io(IoHandle&) final { resume(Wake::Io); }

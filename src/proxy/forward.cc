@@ -1,14 +1,9 @@
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <optional>
 
 #include "proxy/client_connection.h"
 #include "proxy/relay.h"
 #include "proxy/tunnel_permit.h"
+#include "proxy/upstream_connect.h"
 
 namespace weir::proxy {
 
@@ -51,6 +46,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
+  edit.fields = exchange.field_edits;
   edit.keep_underscores = worker_.table.settings().underscores_in_headers;
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
@@ -68,7 +64,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
 
   const auto& tunnels = *route.tunnels;
   Tries tries(worker_, *backend, *route.retries, upgrade ? &tunnels : nullptr);
-  const RequestParts parts{request, exchange.origin.client, exchange.host_name};
+  const RequestParts parts{request, exchange.origin.client, exchange.host_name,
+                           exchange.origin.scheme};
   auto affinity = affinity_of(*backend, parts, worker_.random);
   // A connection that a PROXY header begins is one client's, and of one request.
   const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
@@ -103,7 +100,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       worker_.counters.upstream_reuses.add();
     } else {
       auto failure = AnswerReason::ConnectFailed;
-      upstream.stream = co_await connect(*endpoint, *route.requests, failure);
+      upstream.stream = co_await connect_to(*this, worker_, *endpoint, *route.requests, failure);
       upstream.lane = lane_number;
       upstream.close_after = loop().now();
       if (!announced) upstream.close_after += worker_.options.timeouts.upstream_lifetime;
@@ -112,8 +109,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
         upstream.stream.close();
       }
       if (upstream.stream.is_open() && lane != nullptr) {
-        const bool agreed = co_await start_upstream_tls(upstream.stream, *endpoint, backend->name(),
-                                                        *lane, failure);
+        const bool agreed = co_await start_upstream_tls(*this, worker_, upstream.stream, *endpoint,
+                                                        backend->name(), *lane, failure);
         if (!agreed) upstream.stream.close();
       }
       if (cancelled()) co_return Next::Close;
@@ -152,54 +149,6 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     tries.take_retry();
     exchange.tried.push_back(std::exchange(endpoint, nullptr));
   }
-}
-
-Task<Stream> ClientConnection::connect(const Endpoint& endpoint, const table::RequestPolicy& policy,
-                                       AnswerReason& failure) {
-  worker_.counters.upstream_connects.add();
-  failure = AnswerReason::ConnectFailed;
-  const auto open = [&] {
-    return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  };
-  int fd = open();
-  if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-    worker_.endpoints.close_idle();  // a request goes before what is kept for later ones
-    fd = open();
-  }
-  if (fd < 0) {
-    worker_.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (::connect(fd, endpoint.address(), endpoint.address_size()) != 0 && errno != EINPROGRESS) {
-    ::close(fd);
-    worker_.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
-  auto* io = loop().open(fd, this);
-  if (io == nullptr) {
-    worker_.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
-  Stream stream(loop(), io);
-  start_timer(std::chrono::milliseconds(policy.connect_timeout_ms));
-  while (!io->writable) {
-    const auto wake = co_await wait();
-    if (wake == Wake::Timeout) failure = AnswerReason::ConnectTimeout;
-    if (wake != Wake::Io || client_has_left()) {
-      if (wake == Wake::Timeout) worker_.counters.upstream_connect_failures.add();
-      co_return Stream();
-    }
-  }
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    worker_.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
-  co_return stream;
 }
 
 Task<ClientConnection::Outcome> ClientConnection::relay(

@@ -1,5 +1,6 @@
 #include "proxy/forward_head.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weir::proxy {
@@ -45,11 +46,9 @@ bool needs_respacing(const Field& field) {
   return frames_or_routes(field.id) && !plainly_spaced(field);
 }
 
-bool goes_to_backend(const RequestHead& head, const RequestEdit& edit, const Field& field) {
-  if (field.hop_by_hop || replaced_by_proxy(field.id)) return false;
-  // RFC 9110 §10.1.1: in HTTP/1.0 it means nothing, and the request goes on as 1.1.
-  if (field.id == FieldName::Expect && head.version < 11) return false;
-  return edit.keep_underscores || field.name.find('_') == std::string_view::npos;
+bool is_edited(std::span<const FieldEdit> edits, const Field& field) {
+  return std::ranges::any_of(
+      edits, [&](const FieldEdit& edit) { return equal_ignoring_case(edit.name, field.name); });
 }
 
 bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Field& field) {
@@ -72,6 +71,13 @@ void add_upgrade(std::string& text, std::string_view protocol) {
 }
 
 }  // namespace
+
+bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_underscores) {
+  if (field.hop_by_hop || replaced_by_proxy(field.id)) return false;
+  // RFC 9110 §10.1.1: in HTTP/1.0 it means nothing, and the request goes on as 1.1.
+  if (field.id == FieldName::Expect && head.version < 11) return false;
+  return keep_underscores || field.name.find('_') == std::string_view::npos;
+}
 
 void Gather::add(std::string_view bytes) {
   if (bytes.empty()) return;
@@ -125,7 +131,8 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
       !origin_form || head.host.data() == nullptr || head.host.data() != origin.host.data();
   if (own_host) add_line(text, "Host", origin.host);
   const auto dropped = [&](const Field& field) {
-    return !goes_to_backend(head, edit, field) || (own_host && field.id == FieldName::Host);
+    return !goes_to_backend(head, field, edit.keep_underscores) ||
+           (own_host && field.id == FieldName::Host) || is_edited(edit.fields, field);
   };
   for (const auto& field : head.fields) {
     if (needs_respacing(field) && !dropped(field)) add_line(text, field.name, field.value);
@@ -152,6 +159,9 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
     add_line(text, "ssl-client-verify", identity->verify);
     if (!identity->subject.empty()) add_line(text, "ssl-client-subject-dn", identity->subject);
     if (!identity->issuer.empty()) add_line(text, "ssl-client-issuer-dn", identity->issuer);
+  }
+  for (const auto& field : edit.fields) {
+    if (!field.value.empty()) add_line(text, field.name, field.value);
   }
   text += "\r\n";
 
@@ -187,6 +197,7 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
     text += "Connection: keep-alive\r\n";
   }
   text += edit.set_cookie;
+  text += edit.auth_cookies;
   if (!edit.hsts.empty()) add_line(text, "Strict-Transport-Security", edit.hsts);
   text += "\r\n";
 

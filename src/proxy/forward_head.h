@@ -2,6 +2,7 @@
 
 #include <sys/uio.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,21 +37,33 @@ struct Forwarded {
   const ClientIdentity* identity = nullptr;  ///< ssl-client-verify and its names; may be none
 };
 
-struct RequestEdit {
-  std::string_view upgrade;       ///< the protocol to go on with, or empty
-  bool keep_underscores = false;  ///< fields with "_" in their name go on, too
+/// What becomes of the fields of one name: they are left out, and one with this value is added,
+/// unless it is empty.
+struct FieldEdit {
+  std::string_view name;
+  std::string value;
 };
+
+struct RequestEdit {
+  std::string_view upgrade;           ///< the protocol to go on with, or empty
+  bool keep_underscores = false;      ///< fields with "_" in their name go on, too
+  std::span<const FieldEdit> fields;  ///< go before what the client sent
+};
+
+/// Whether a field of a client's request is for its endpoint, but for what frames the body.
+bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_underscores);
 
 /// `text` holds the changed lines and must live as long as the gather's content.
 void gather_request(const RequestHead& head, const Forwarded& forwarded, const RequestEdit& edit,
                     std::string& text, Gather& gather);
 
 struct ResponseEdit {
-  int client_version = 11;      ///< 10: the body goes on without its chunked coding
-  bool keep_alive = true;       ///< of the client's connection, after this response
-  std::string_view upgrade;     ///< the protocol of a 101, or empty
-  std::string_view hsts;        ///< replaces Strict-Transport-Security, unless empty
-  std::string_view set_cookie;  ///< a line to add, CRLF included, or empty
+  int client_version = 11;        ///< 10: the body goes on without its chunked coding
+  bool keep_alive = true;         ///< of the client's connection, after this response
+  std::string_view upgrade;       ///< the protocol of a 101, or empty
+  std::string_view hsts;          ///< replaces Strict-Transport-Security, unless empty
+  std::string_view set_cookie;    ///< a line to add, CRLF included, or empty
+  std::string_view auth_cookies;  ///< more such lines
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

@@ -6,6 +6,7 @@
 #include "proxy/client_hello.h"
 #include "proxy/target.h"
 #include "proxy/tunnel_group.h"
+#include "proxy/upstream_connect.h"
 
 namespace weir::proxy {
 
@@ -58,7 +59,7 @@ Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host, std:
     choosing.tunnels = &worker_.tunnels.registry();
     auto endpoint = backend->choose(choosing);
     if (endpoint == nullptr) co_return false;
-    auto stream = co_await connect(*endpoint, usual, failure);
+    auto stream = co_await connect_to(*this, worker_, *endpoint, usual, failure);
     if (cancelled()) co_return false;
     if (stream.is_open() && !announce(address_, *backend, stream)) stream.close();
     if (stream.is_open()) {

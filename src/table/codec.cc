@@ -37,8 +37,9 @@ constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 // Indexed by the enums' values.
 constexpr const char* kStates[] = {"ready", "draining", "unready"};
-constexpr const char* kSources[] = {"literal", "client_address", "host",    "request_uri",
-                                    "header",  "cookie",         "argument"};
+constexpr const char* kSources[] = {"literal", "client_address", "host",     "request_uri",
+                                    "header",  "cookie",         "argument", "scheme",
+                                    "method",  "escaped_uri"};
 constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
 constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
@@ -285,6 +286,25 @@ Json write(const TunnelTotals& tunnels) {
   return map;
 }
 
+Json write(const ExternalAuth& auth) {
+  static const ExternalAuth usual;
+  Json map = Json::object();
+  const auto part = [](const auto& item) { return write(item); };
+  put(map, "backend", auth.backend, usual.backend);
+  if (auth.tls) map["tls"] = write(*auth.tls);
+  put(map, "host", auth.host, usual.host);
+  put_list(map, "target", auth.target, part);
+  put(map, "method", auth.method, usual.method);
+  put(map, "tells_uri", auth.tells_uri, usual.tells_uri);
+  put_list(map, "redirect", auth.redirect, part);
+  put_list(map, "response_headers", auth.response_headers,
+           [](const auto& item) { return Json(item); });
+  put_list(map, "signin", auth.signin, part);
+  put(map, "signin_parameter", auth.signin_parameter, usual.signin_parameter);
+  put(map, "always_set_cookie", auth.always_set_cookie, usual.always_set_cookie);
+  return map;
+}
+
 Json write(const Access& access) {
   static const Access usual;
   Json map = Json::object();
@@ -292,6 +312,8 @@ Json write(const Access& access) {
   put(map, "closed", access.closed, usual.closed);
   put_list(map, "denied", access.denied, text);
   put_list(map, "allowed", access.allowed, text);
+  if (access.external) map["external"] = write(*access.external);
+  put(map, "any", access.any, usual.any);
   return map;
 }
 
@@ -647,18 +669,59 @@ TunnelPolicy read_tunnel_policy(Reader map) {
   return tunnels;
 }
 
-Access read_access(Reader map) {
+/// What ends up in a head: no byte of it may end a line, or a word where it is one.
+void read_line_part(Reader& map, const char* key, std::string& out) {
+  map.text(key, out, kMaxName);
+  if (has_control_character(out)) map.fail(key, "has a control character");
+}
+
+void read_text_parts(Reader& map, const char* key, std::vector<TextPart>& out,
+                     std::optional<util::Error>& error) {
+  map.list(key, kMaxTextParts, [&](const Json& item, std::string path) {
+    out.push_back(read_text_part(Reader(item, std::move(path), error)));
+  });
+}
+
+ExternalAuth read_external_auth(Reader map, std::optional<util::Error>& error) {
+  ExternalAuth auth;
+  read_name(map, "backend", auth.backend);
+  if (const Json* tls = map.find("tls")) {
+    auth.tls = read_upstream_tls(Reader(*tls, map.at("tls"), error));
+  }
+  read_line_part(map, "host", auth.host);
+  read_text_parts(map, "target", auth.target, error);
+  using Source = TextPart::Source;
+  if (auth.target.empty() || auth.target.front().source != Source::Literal ||
+      !auth.target.front().text.starts_with('/')) {
+    map.fail("target", "does not begin with '/'");
+  }
+  read_line_part(map, "method", auth.method);
+  if (!is_token(auth.method)) map.fail("method", "is not a method");
+  map.flag("tells_uri", auth.tells_uri);
+  read_text_parts(map, "redirect", auth.redirect, error);
+  read_texts(map, "response_headers", kMaxAuthHeaders, is_token, auth.response_headers);
+  read_text_parts(map, "signin", auth.signin, error);
+  read_line_part(map, "signin_parameter", auth.signin_parameter);
+  map.flag("always_set_cookie", auth.always_set_cookie);
+  return auth;
+}
+
+Access read_access(Reader map, std::optional<util::Error>& error) {
   Access access;
   map.flag("closed", access.closed);
   read_networks(map, "denied", access.denied);
   read_networks(map, "allowed", access.allowed);
+  if (const Json* external = map.find("external")) {
+    access.external = read_external_auth(Reader(*external, map.at("external"), error), error);
+  }
+  map.flag("any", access.any);
   return access;
 }
 
 RouteRules read_route_rules(Reader map, std::optional<util::Error>& error) {
   RouteRules rules;
   if (const Json* access = map.find("access")) {
-    rules.access = read_access(Reader(*access, map.at("access"), error));
+    rules.access = read_access(Reader(*access, map.at("access"), error), error);
   }
   return rules;
 }

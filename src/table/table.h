@@ -54,7 +54,10 @@ struct TextPart {
     RequestUri,  ///< path and query as received
     Header,      ///< all values, joined with ", "
     Cookie,
-    Argument,  ///< of the query, as received
+    Argument,    ///< of the query, as received
+    Scheme,      ///< "http" or "https"
+    Method,      ///< of the request
+    EscapedUri,  ///< as RequestUri, to be the value of an argument
   };
   Source source = Source::Literal;
   std::string text;  ///< the literal, or the name of the header, cookie or argument
@@ -276,12 +279,34 @@ struct TunnelPolicy {
   bool operator==(const TunnelPolicy&) const = default;
 };
 
+/// A service that is asked whether a request may go on (auth-url). Its 2xx lets it, its 401 and 403
+/// are the answer, all else is 500.
+struct ExternalAuth {
+  /// Backend::name; empty: the one to which the request's own host leads `target`.
+  std::string backend;
+  std::optional<UpstreamTls> tls;  ///< none: plain HTTP
+  std::string host;              ///< the Host field of the request to it; empty: the request's own
+  std::vector<TextPart> target;  ///< of that request; it begins with "/"
+  std::string method = "GET";
+  bool tells_uri = false;          ///< X-Original-URI and X-Scheme, too
+  std::vector<TextPart> redirect;  ///< X-Auth-Request-Redirect; empty: the request's URI
+  /// Fields of its answer that the endpoint gets instead of the client's.
+  std::vector<std::string> response_headers;
+  std::vector<TextPart> signin;         ///< where a 401 sends the client (302); empty: nowhere
+  std::string signin_parameter = "rd";  ///< of that URL: where the client wanted to go
+  bool always_set_cookie = false;       ///< its cookies go on with every status of the response
+
+  bool operator==(const ExternalAuth&) const = default;
+};
+
 /// Who may come in.
 struct Access {
   /// Nobody may → 503: what protects the route is not to be had, or not to be understood.
   bool closed = false;
   std::vector<std::string> denied;   ///< "10.0.0.0/8", "2001:db8::1" → 403, before `allowed`
   std::vector<std::string> allowed;  ///< others → 403; empty: everybody
+  std::optional<ExternalAuth> external = {};
+  bool any = false;  ///< who passes the lists is not asked further, and the other way round
 
   bool operator==(const Access&) const = default;
 };

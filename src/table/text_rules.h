@@ -15,6 +15,7 @@ inline constexpr std::size_t kMaxCloseReason = 123;  ///< bytes; RFC 6455 §5.5
 inline constexpr std::uint32_t kMaxTries = 16;
 inline constexpr std::uint32_t kMaxVerifyDepth = 32;
 inline constexpr std::size_t kMaxTextParts = 32;
+inline constexpr std::size_t kMaxAuthHeaders = 256;
 inline constexpr std::size_t kMaxCiphers = 4 * 1024;  ///< bytes
 inline constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 50;
 /// Of times, but for those that a tunnel may need longer.

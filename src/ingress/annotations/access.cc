@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <iterator>
+
 #include "ingress/annotations/themes.h"
 #include "ingress/policies.h"
+#include "ingress/text_template.h"
+#include "table/text_rules.h"
 #include "util/ip_address.h"
 
 namespace weir::ingress {
@@ -33,6 +38,50 @@ void close_list(Policies& policies) {
   (policies.access.*kNetworks).is_wrong = true;
 }
 
+bool is_auth_url(std::string_view text) {
+  return parse_url_template(text).has_value();
+}
+
+void set_auth_url(Policies& policies, const std::string& text) {
+  const auto url = parse_url_template(text);
+  auto& auth = policies.access.own;
+  auth.is_asked = true;
+  auth.external.host = url->authority;
+  auth.external.target = url->target;
+  auth.external.tls.reset();
+  auth.backend.reset();
+  auth.external.backend.clear();
+  if (url->authority.empty()) return;
+  auth.backend = BackendKey{{"", url->host}, std::to_string(url->port)};
+  auth.external.backend = to_string(*auth.backend);
+  if (!url->https) return;
+  auto& tls = auth.external.tls.emplace();
+  tls.server_name = url->host;
+  tls.send_server_name = true;
+}
+
+bool is_url_text(std::string_view text) {
+  return parse_url_text(text).has_value();
+}
+
+template <std::vector<table::TextPart> table::ExternalAuth::*kParts>
+void set_auth_text(Policies& policies, const std::string& text) {
+  policies.access.own.external.*kParts = *parse_url_text(text);
+}
+
+constexpr std::string_view kMethods[] = {"GET",    "HEAD",    "POST",    "PUT",  "PATCH",
+                                         "DELETE", "CONNECT", "OPTIONS", "TRACE"};
+constexpr std::string_view kKept = "connections to the auth service are kept like all others";
+
+bool is_argument_name(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
+constexpr std::string_view kAuthUrl = "nginx.ingress.kubernetes.io/auth-url";
+
 }  // namespace
 
 AnnotationTheme access_annotations() {
@@ -51,9 +100,17 @@ AnnotationTheme access_annotations() {
            .close = close_list<&Policies::Access::allowed>,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-always-set-cookie",
-           .type = Flag{},
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) {
+                          policies.access.own.external.always_set_cookie = on;
+                        }},
            .usual = "false",
-           .text = "Passes cookies of the auth service on with every status"},
+           .text = "Passes cookies of the auth service on to the client with every status of "
+                   "the response, not with good ones alone",
+           .effect = Effect::InEffect,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-cache-duration",
            .type = List{',', "statuses and a time", 1'000},
            .usual = "200 202 401 5m",
@@ -66,11 +123,15 @@ AnnotationTheme access_annotations() {
           {.name = "nginx.ingress.kubernetes.io/auth-keepalive",
            .type = Number{0, 1'000},
            .usual = "0",
-           .text = "Idle connections kept to the auth service"},
+           .text = "Idle connections kept to the auth service",
+           .effect = Effect::Accepted,
+           .note = kKept},
           {.name = "nginx.ingress.kubernetes.io/auth-keepalive-requests",
            .type = Number{0, 1'000'000},
            .usual = "1000",
-           .text = "Requests a kept connection to the auth service has"},
+           .text = "Requests a kept connection to the auth service has",
+           .effect = Effect::Accepted,
+           .note = kKept},
           {.name = "nginx.ingress.kubernetes.io/auth-keepalive-share-vars",
            .type = Flag{},
            .text = "Shares variables of nginx with the request to the auth service",
@@ -79,12 +140,21 @@ AnnotationTheme access_annotations() {
           {.name = "nginx.ingress.kubernetes.io/auth-keepalive-timeout",
            .type = Number{0, 86'400, nullptr, "seconds"},
            .usual = "60",
-           .text = "How long an idle connection to the auth service is kept"},
+           .text = "How long an idle connection to the auth service is kept",
+           .effect = Effect::Accepted,
+           .note = kKept},
           {.name = "nginx.ingress.kubernetes.io/auth-method",
-           .type = Choice{{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS",
-                           "TRACE"}},
-           .usual = "GET",
-           .text = "Method of the request to the auth service"},
+           .type = Choice{{std::begin(kMethods), std::end(kMethods)},
+                          [](Policies& policies, std::size_t index) {
+                            policies.access.own.external.method = kMethods[index];
+                            policies.access.own.external.tells_uri = true;
+                          }},
+           .text = "Method of the request to the auth service, GET without it. It is told "
+                   "X-Original-URI and X-Scheme, too",
+           .effect = Effect::InEffect,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-proxy-set-headers",
            .type = Text{"namespace/name of a ConfigMap"},
            .text = "Headers of the request to the auth service",
@@ -94,13 +164,27 @@ AnnotationTheme access_annotations() {
            .text = "Realm that browsers show when they ask for a password",
            .risk = Risk::Medium},
           {.name = "nginx.ingress.kubernetes.io/auth-request-redirect",
-           .type = Text{"a URL"},
-           .text = "X-Auth-Request-Redirect of the request to the auth service",
-           .risk = Risk::Medium},
+           .type = Text{"a URL, perhaps with variables", 1024, is_url_text,
+                        set_auth_text<&table::ExternalAuth::redirect>},
+           .text = "X-Auth-Request-Redirect of the request to the auth service; else the "
+                   "URI of the request",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-response-headers",
-           .type = List{',', "a header name", 1'000},
-           .text = "Headers of the auth service's answer that go on to the Service",
-           .risk = Risk::Medium},
+           .type = List{',', "a header name", table::kMaxAuthHeaders, table::is_token,
+                        [](Policies& policies, std::vector<std::string> names) {
+                          policies.access.own.external.response_headers = std::move(names);
+                        }},
+           .text = "Headers of the auth service's answer that the Service gets, instead of "
+                   "what the client sent by that name",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-secret",
            .type = Text{"name of a Secret"},
            .text = "Users and their password hashes",
@@ -110,23 +194,41 @@ AnnotationTheme access_annotations() {
            .usual = "auth-file",
            .text = "How the Secret holds them"},
           {.name = "nginx.ingress.kubernetes.io/auth-signin",
-           .type = Text{"a URL"},
-           .text = "Where a client goes whom the auth service answers 401",
-           .risk = Risk::High},
+           .type = Text{"a URL, perhaps with variables", 1024, is_url_text,
+                        set_auth_text<&table::ExternalAuth::signin>},
+           .text = "Where a client goes (302) whom the auth service answers 401",
+           .effect = Effect::InEffect,
+           .risk = Risk::High,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-signin-redirect-param",
-           .type = Text{"a name"},
+           .type = Text{"a name of letters, digits, - and _", 128, is_argument_name,
+                        [](Policies& policies, const std::string& name) {
+                          policies.access.own.external.signin_parameter = name;
+                        }},
            .usual = "rd",
-           .text = "Argument of `auth-signin` that says where the client came from",
-           .risk = Risk::Medium},
+           .text = "Argument of `auth-signin` that says where the client came from; it is "
+                   "added unless the URL has it",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-type",
            .type = Choice{{"basic", "digest"}},
            .text = "Asks for user and password",
            .close = close},
           {.name = "nginx.ingress.kubernetes.io/auth-url",
-           .type = Text{"a URL"},
-           .text = "Service that is asked about every request",
+           .type = Text{"an http or https URL, perhaps with variables behind its host, which "
+                        "may be $host",
+                        1024, is_auth_url, set_auth_url},
+           .text = "Service that is asked about every request and every handshake of a "
+                   "WebSocket, by one of its own without a body. Its 2xx lets the request "
+                   "pass, its 401 and 403 are the answer, all else is 500. With `$host` it is "
+                   "the Service to which that path of the same host leads",
+           .effect = Effect::InEffect,
            .risk = Risk::High,
-           .close = close},
+           .close = close,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/denylist-source-range",
            .type = networks<&Policies::Access::denied>(),
            .text = "Client addresses that get 403, before `allowlist-source-range` is looked at",
@@ -136,9 +238,14 @@ AnnotationTheme access_annotations() {
            .close = close_list<&Policies::Access::denied>,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/enable-global-auth",
-           .type = Flag{},
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.access.heeds_global = on; }},
            .usual = "true",
-           .text = "Whether the ConfigMap's `global-auth-url` counts"},
+           .text = "Whether the ConfigMap's `global-auth-url` counts, which is what `auth-url` is "
+                   "for all Ingresses without one, as the other `global-auth-` keys are for the "
+                   "other annotations",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-allowlist",
            .type = List{',', "an address or network", 1'000},
            .text = "Addresses that the limits do not count",
@@ -170,9 +277,14 @@ AnnotationTheme access_annotations() {
            .usual = "0",
            .text = "Requests a second of a client address"},
           {.name = "nginx.ingress.kubernetes.io/satisfy",
-           .type = Choice{{"all", "any"}},
+           .type = Choice{{"all", "any"},
+                          [](Policies& policies, std::size_t index) {
+                            policies.access.any = index == 1;
+                          }},
            .usual = "all",
-           .text = "Whether addresses and auth must both pass"},
+           .text = "Whether a client must pass both addresses and auth, or any of them",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
       }};
 }
 

@@ -1,0 +1,110 @@
+#include <algorithm>
+
+#include "proxy/client_connection.h"
+#include "proxy/external_auth.h"
+#include "proxy/target.h"
+#include "proxy/upstream_connect.h"
+#include "util/log.h"
+
+namespace weir::proxy {
+
+Task<ClientConnection::AccessRefusal> ClientConnection::check_access(const RouteRules& rules) {
+  const auto& access = exchange_->route->rules->access;
+  AccessRefusal refusal;
+  refusal.reason = rules.access.refuse(exchange_->origin.client);
+  if (refusal.reason == AnswerReason::AccessUnsettled || !access.external) {
+    co_return refusal;
+  }
+  const bool lists_settle =
+      access.any ? rules.access.has_lists() && !refusal.reason : refusal.reason.has_value();
+  if (lists_settle) co_return refusal;
+  co_return co_await ask_auth_service(*access.external);
+}
+
+bool ClientConnection::find_auth_service(const table::ExternalAuth& auth, std::string_view target,
+                                         Subrequest::What& what) {
+  // What a client sends may be in it, and must not be more than the target.
+  const auto is_visible = [](char c) { return c > ' ' && c != 0x7f; };
+  if (!std::ranges::all_of(target, is_visible)) return false;
+  const auto* tls = auth.tls ? &*auth.tls : nullptr;
+  if (auth.backend.empty()) {
+    std::string storage;
+    const auto path = normalize_path(target, storage);
+    const auto* route = path ? LiveTable::find_route(exchange_->host->policy(), *path) : nullptr;
+    if (route == nullptr || route->backends.empty()) return false;
+    what.backend = worker_.table.find_backend(LiveTable::choose_backend(*route, worker_.random));
+    tls = route->upstream_tls ? &*route->upstream_tls : nullptr;
+  } else {
+    what.backend = worker_.table.find_backend(auth.backend);
+  }
+  if (what.backend == nullptr || what.backend->empty()) return false;
+  if (tls == nullptr) return true;
+  auto lane = worker_.upstream_tls.lane_for(*tls, exchange_->host_name);
+  if (!lane) {
+    log_upstream_tls(worker_, what.backend->name(), "any endpoint", lane.error().detail);
+    return false;
+  }
+  what.lane = *std::move(lane);
+  return true;
+}
+
+void ClientConnection::log_auth_failure(const std::string& why) {
+  const auto& origin = exchange_->route->origin;
+  const auto left_out = worker_.log_limiter.take(origin, loop().now());
+  if (!left_out) return;
+  util::log::warning("auth service of {} for host {}: {}{}", origin, exchange_->host->name(), why,
+                     *left_out == 0 ? "" : fmt::format(" ({} such lines left out)", *left_out));
+}
+
+Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
+    const table::ExternalAuth& auth) {
+  auto& exchange = *exchange_;
+  AccessRefusal refusal;
+  refusal.reason = AnswerReason::AuthFailed;
+  Subrequest::What what;
+  const RequestParts parts{exchange.request, exchange.origin.client, exchange.host_name,
+                           exchange.origin.scheme};
+  const auto target = text_of(auth.target, parts);
+  if (!find_auth_service(auth, target, what)) {
+    log_auth_failure("nobody is there to be asked");
+    co_return refusal;
+  }
+  what.method = auth.method;
+  what.bytes = make_auth_request(auth, target, parts, exchange.origin,
+                                 worker_.table.settings().underscores_in_headers);
+  what.policy = *exchange.route->requests;
+
+  AuthVerdict verdict;
+  bool told = false;
+  stop_timer();  // the subrequest has its own
+  auto* question = Subrequest::start(worker_, std::move(what), [&](const SubrequestAnswer& answer) {
+    verdict = read_auth_answer(auth, answer.head);
+    told = true;
+    notify();
+  });
+  while (!told) {
+    const auto wake = co_await wait();
+    if (!told && (wake == Wake::Cancelled || client_has_left())) {
+      question->forget();
+      worker_.counters.requests_aborted.add();
+      refusal.gone = true;
+      co_return refusal;
+    }
+  }
+  refusal.reason = verdict.refused;
+  if (refusal.reason == AnswerReason::AuthFailed) log_auth_failure(verdict.why);
+  if (!refusal.reason) {
+    std::ranges::move(verdict.fields, std::back_inserter(exchange.field_edits));
+    exchange.auth_cookies = std::move(verdict.cookies);
+    exchange.auth_cookies_always = auth.always_set_cookie;
+    co_return refusal;
+  }
+  exchange.answer_fields = verdict.cookies + verdict.challenges;
+  if (refusal.reason == AnswerReason::AuthRedirect) {
+    exchange.answer_fields = std::move(verdict.cookies);
+    refusal.location = signin_location(auth, parts, exchange.origin);
+  }
+  co_return refusal;
+}
+
+}  // namespace weir::proxy
