@@ -15,7 +15,8 @@ inline constexpr std::size_t kMaxCloseReason = 123;  ///< bytes; RFC 6455 §5.5
 inline constexpr std::uint32_t kMaxTries = 16;
 inline constexpr std::uint32_t kMaxVerifyDepth = 32;
 inline constexpr std::size_t kMaxTextParts = 32;
-inline constexpr std::size_t kMaxCiphers = 4 * 1024;  ///< bytes
+inline constexpr std::size_t kMaxCiphers = 4 * 1024;        ///< bytes
+inline constexpr std::size_t kMaxOcspResponse = 64 * 1024;  ///< bytes
 /// Of times, but for those that a tunnel may need longer.
 inline constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
 inline constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;
