@@ -116,6 +116,8 @@ struct Annotation {
   std::string_view if_wrong = {};  ///< counts instead of a wrong value; empty: the default does
   std::string_view needs = {};     ///< an annotation without which this one is nothing
   std::string_view since = {};     ///< the version of weir; empty: not in effect
+  /// What is not as in ingress-nginx although it is in effect: a sentence, no trailing period.
+  std::string_view difference = {};
 };
 
 struct AnnotationTheme {
