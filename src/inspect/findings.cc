@@ -66,10 +66,9 @@ ServedIngresses::ServedIngresses(const Input& input, const ingress::Options& opt
 
 std::vector<std::string> ServedIngresses::notes() const {
   if (others_ == 0) return {};
-  return {
-      fmt::format("{} of other classes passed over; --ingress-class and --controller-class say "
-                  "which are weir's",
-                  counted(others_, "Ingress is", "Ingresses are"))};
+  return {fmt::format(
+      "{} passed over; --ingress-class and --controller-class say which are weir's",
+      counted(others_, "Ingress of another class is", "Ingresses of other classes are"))};
 }
 
 }  // namespace weir::inspect

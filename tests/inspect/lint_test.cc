@@ -49,7 +49,7 @@ TEST(Lint, SaysWhatItCouldNotLookAtInsteadOfMissingIt) {
   EXPECT_THAT(report.text, Not(HasSubstr("NotFound")));
   EXPECT_THAT(report.text, HasSubstr("note: no Service is in the input"));
   EXPECT_THAT(report.text, HasSubstr("note: no Secret is in the input"));
-  EXPECT_THAT(report.text, HasSubstr("note: 1 Ingress is of other classes"));
+  EXPECT_THAT(report.text, HasSubstr("note: 1 Ingress of another class is passed over"));
   EXPECT_THAT(report.text, HasSubstr("in 3 Ingresses\n"));
 }
 

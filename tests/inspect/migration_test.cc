@@ -59,14 +59,29 @@ Migrated migrate_key(const std::string& key, const std::string& value) {
   return {};
 }
 
+/// Empty: which one does is not known.
+std::string value_that_fits(const ingress::Annotation& annotation) {
+  if (!annotation.usual.empty()) return std::string(annotation.usual);
+  if (std::holds_alternative<ingress::Flag>(annotation.type)) return "true";
+  if (const auto* number = std::get_if<ingress::Number>(&annotation.type)) {
+    return std::to_string(number->least);
+  }
+  if (const auto* choice = std::get_if<ingress::Choice>(&annotation.type)) {
+    return std::string(choice->words.front());
+  }
+  return {};
+}
+
 TEST(Migration, EveryAnnotationHasTheVerdictOfTheRegistry) {
   for (const auto& theme : ingress::annotation_themes()) {
     for (const auto& annotation : theme.annotations) {
-      const bool is_flag = std::holds_alternative<ingress::Flag>(annotation.type);
-      const bool is_counted =
+      const bool counts =
           annotation.effect == Effect::InEffect || annotation.effect == Effect::Partly;
-      if (is_counted && annotation.usual.empty()) continue;  // which value fits is not known
-      const auto value = is_counted ? std::string(annotation.usual) : is_flag ? "true" : "x";
+      auto value = value_that_fits(annotation);
+      if (value.empty() && counts) continue;
+      // A flag that is off asks for nothing.
+      if (annotation.effect == Effect::Refused) value = "true";
+      if (value.empty()) value = "x";
       const auto item = migrate_one(std::string(annotation.name), value);
       const auto expected = annotation.effect == Effect::NotYet    ? Verdict::Unsupported
                             : annotation.effect == Effect::Refused ? Verdict::NeedsChange
