@@ -50,9 +50,8 @@ Severity severity_of(const kube::Problem& problem) {
   if (problem.code != "NotInEffect" || !field.starts_with(kField)) return Severity::Warning;
   const auto* annotation =
       ingress::find_annotation(field.substr(kField.size(), field.size() - kField.size() - 1));
-  const bool lets_in = annotation != nullptr && annotation->effect == ingress::Effect::NotYet &&
-                       !annotation->note.empty();
-  return lets_in ? Severity::Error : Severity::Warning;
+  const bool closes = annotation != nullptr && annotation->close != nullptr;
+  return closes ? Severity::Error : Severity::Warning;
 }
 
 LintReport lint(Input input, const ingress::Options& options, bool colours) {

@@ -12,8 +12,8 @@ enum class Severity {
   Warning,  ///< everything else works without it
 };
 
-/// Of a problem. One about an annotation that is not in effect is an error if that lets somebody in
-/// (the registry's note says so).
+/// Of a problem. One about an annotation that is not in effect is an error if that closes the paths
+/// (Annotation::close).
 Severity severity_of(const kube::Problem& problem);
 
 struct LintReport {

@@ -27,6 +27,11 @@ std::string with_note(std::string_view text, std::string_view note) {
   return note.empty() ? std::string(text) : fmt::format("{}: {}", text, note);
 }
 
+/// What it means that an annotation is not in effect.
+std::string_view meaning_of(const Annotation& annotation) {
+  return annotation.close == nullptr ? annotation.note : ingress::kClosed;
+}
+
 /// The registry has all that ingress-nginx has.
 Judged judge_unknown(std::string_view name) {
   const auto* nearest = ingress::nearest_annotation(name);
@@ -49,7 +54,7 @@ Judged judge_silent(const Annotation& annotation) {
 
 Judged judge_not_in_effect(const Annotation& annotation, const std::string& message) {
   if (annotation.effect == Effect::NotYet) {
-    return {Verdict::Unsupported, with_note("not in effect yet", annotation.note)};
+    return {Verdict::Unsupported, with_note("not in effect yet", meaning_of(annotation))};
   }
   if (annotation.effect == Effect::Partly) return {Verdict::Differs, message};
   // Without the one that it needs it has no effect in ingress-nginx either.
@@ -71,6 +76,25 @@ Judged judge(std::string_view name, const std::vector<kube::Problem>& problems) 
   return worst;
 }
 
+/// nginx redirects "/a" to "/a/" where only the latter is a path; weir goes by Kubernetes.
+std::vector<std::string> differences_of(const kube::Ingress& ingress) {
+  std::vector<std::string> differences;
+  for (const auto& rule : ingress.rules) {
+    for (const auto& path : rule.paths) {
+      if (path.path.size() < 2 || !path.path.ends_with('/')) continue;
+      const auto without = path.path.substr(0, path.path.size() - 1);
+      const bool is_exact = path.path_type == kube::PathType::Exact;
+      differences.push_back(
+          fmt::format("path {} of host \"{}\": {}, where ingress-nginx redirects it to {}",
+                      path.path, rule.host,
+                      is_exact ? fmt::format("{} is not taken", without)
+                               : fmt::format("{} is taken as well", without),
+                      path.path));
+    }
+  }
+  return differences;
+}
+
 class Judge {
  public:
   explicit Judge(const std::vector<Finding>& findings) {
@@ -85,11 +109,14 @@ class Judge {
     migrated.place = input.place_of(migrated.object, "");
     for (const auto& [name, value] : ingress.meta.annotations) {
       const auto text = ingress::trimmed(value);
-      if (!ingress::is_ours(name) || text.empty()) continue;
-      auto judged =
-          judge(name, problems_of(migrated.object, fmt::format("metadata.annotations[{}]", name)));
+      if (!ingress::is_ours(name)) continue;
+      const auto field = fmt::format("metadata.annotations[{}]", name);
+      const auto problems = problems_of(migrated.object, field);
+      if (text.empty() && problems.empty()) continue;  // as good as not there
+      auto judged = judge(name, problems);
       migrated.items.push_back({name, std::string(text), judged.verdict, std::move(judged.text)});
     }
+    migrated.differences = differences_of(ingress);
     migrated.drift = version_drift_of(ingress);
     return migrated;
   }
@@ -106,7 +133,8 @@ class Judge {
 
 Judged judge_idle_key(std::string_view key, std::string_view value) {
   if (const auto* annotation = ingress::find_any_twin(key)) {
-    return {Verdict::Unsupported, with_note("not in effect yet", annotation->note)};
+    if (annotation->effect == Effect::Accepted) return judge_silent(*annotation);
+    return {Verdict::Unsupported, with_note("not in effect yet", meaning_of(*annotation))};
   }
   const auto* known = ingress::find_idle_config_key(key);
   if (known == nullptr) {
@@ -157,7 +185,7 @@ const char* to_string(Verdict verdict) {
 }
 
 Verdict MigratedObject::worst() const {
-  Verdict worst = Verdict::Works;
+  Verdict worst = differences.empty() ? Verdict::Works : Verdict::Differs;
   for (const auto& item : items) worst = std::max(worst, item.verdict);
   return worst;
 }

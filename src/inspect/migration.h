@@ -33,10 +33,12 @@ struct MigratedObject {
   kube::ObjectRef object;
   std::string place;  ///< as Finding::place
   std::vector<Migrated> items;
+  /// What differs whatever the annotations say: sentences.
+  std::vector<std::string> differences;
   /// On which defaults of older versions of ingress-nginx it relies (version_drift.h).
   std::vector<std::string> drift;
 
-  Verdict worst() const;  ///< of the items
+  Verdict worst() const;  ///< of the items and differences
 };
 
 struct Migration {

@@ -100,7 +100,8 @@ class Terminal {
     text_ += toned(printable(kube::to_string(object.object)), Tone::Bold, colours_);
     if (!object.place.empty()) text_ += fmt::format("  ({})", printable(object.place));
     text_ += '\n';
-    if (object.items.empty()) text_ += "  has nothing that is ingress-nginx's own\n";
+    if (object.items.empty() && object.differences.empty())
+      text_ += "  has nothing that is ingress-nginx's own\n";
     std::size_t width = 0;
     for (const auto& item : object.items) {
       width = std::max(width, without_prefix(item.name).size());
@@ -111,6 +112,11 @@ class Terminal {
       text_ += fmt::format("  {}  {}  {}\n", toned(verdict, tone_of(item.verdict), colours_), name,
                            short_value(item.value));
       if (!item.text.empty()) text_ += fmt::format("{:28}{}\n", "", printable(item.text));
+    }
+    for (const auto& difference : object.differences) {
+      const auto verdict = fmt::format("{:24}", to_string(Verdict::Differs));
+      text_ += fmt::format("  {}  {}\n", toned(verdict, tone_of(Verdict::Differs), colours_),
+                           printable(difference));
     }
     for (const auto& drift : object.drift) {
       text_ += fmt::format(
@@ -206,9 +212,9 @@ class Markdown {
   void add_object(const MigratedObject& object, std::string_view what) {
     text_ += fmt::format("\n## {}\n\n", cell(kube::to_string(object.object)));
     if (!object.place.empty()) text_ += fmt::format("{}\n\n", code_cell(object.place));
-    if (object.items.empty()) {
+    if (object.items.empty() && object.differences.empty()) {
       text_ += "It has nothing that is ingress-nginx's own.\n";
-    } else {
+    } else if (!object.items.empty()) {
       text_ += fmt::format("| {} | value | | |\n|---|---|---|---|\n", what);
     }
     for (const auto& item : object.items) {
@@ -216,9 +222,14 @@ class Markdown {
           fmt::format("| {} | {} | {} | {} |\n", code_cell(without_prefix(item.name)),
                       code_cell(short_value(item.value)), to_string(item.verdict), cell(item.text));
     }
-    if (object.drift.empty()) return;
-    text_ += "\nBy version of ingress-nginx:\n\n";
-    for (const auto& drift : object.drift) text_ += fmt::format("- {}\n", cell(drift));
+    add_list("Works, with a difference", object.differences);
+    add_list("By version of ingress-nginx", object.drift);
+  }
+
+  void add_list(std::string_view title, const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    text_ += fmt::format("\n{}:\n\n", title);
+    for (const auto& line : lines) text_ += fmt::format("- {}\n", cell(line));
   }
 
   std::string text_;

@@ -53,7 +53,7 @@ TEST(Lint, SaysWhatItCouldNotLookAtInsteadOfMissingIt) {
   EXPECT_THAT(report.text, HasSubstr("in 3 Ingresses\n"));
 }
 
-TEST(Lint, AnnotationWithoutEffectIsAnErrorIfThatLetsSomebodyIn) {
+TEST(Lint, AnnotationWithoutEffectIsAnErrorIfThatClosesThePaths) {
   const auto problem = [](std::string_view name) {
     return kube::Problem{"NotInEffect", {}, "metadata.annotations[" + std::string(name) + "]", ""};
   };
@@ -61,7 +61,7 @@ TEST(Lint, AnnotationWithoutEffectIsAnErrorIfThatLetsSomebodyIn) {
     for (const auto& annotation : theme.annotations) {
       if (annotation.effect != ingress::Effect::NotYet) continue;
       EXPECT_EQ(severity_of(problem(annotation.name)),
-                annotation.note.empty() ? Severity::Warning : Severity::Error)
+                annotation.close == nullptr ? Severity::Warning : Severity::Error)
           << annotation.name;
     }
   }

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
 #include "ingress/config_keys.h"
 #include "inspect/dumps.h"
@@ -91,7 +92,9 @@ TEST(Migration, EveryAnnotationHasTheVerdictOfTheRegistry) {
                                 : Verdict::Works;
       EXPECT_EQ(item.verdict, expected) << annotation.name << ": " << item.text;
       if (annotation.effect != Effect::InEffect) {
-        EXPECT_THAT(item.text, HasSubstr(std::string(annotation.note))) << annotation.name;
+        const bool closes = annotation.effect == Effect::NotYet && annotation.close != nullptr;
+        EXPECT_THAT(item.text, HasSubstr(std::string(closes ? ingress::kClosed : annotation.note)))
+            << annotation.name;
       }
     }
   }
@@ -152,6 +155,23 @@ TEST(Migration, SaysThatTheConfigMapIsMissing) {
   ingress::Options options;
   options.config_map = {"sys", "none"};
   EXPECT_THAT(migrate(dump("shop"), options).notes, ElementsAre(HasSubstr("sys/none")));
+}
+
+TEST(Migration, PathsWithASlashAtTheirEndDiffer) {
+  Input input;
+  auto ingress = ingress_with("nginx.ingress.kubernetes.io/ssl-redirect", "true");
+  ingress.rules[0].paths = {{"/", kube::PathType::Prefix, {}},
+                            {"/a/", kube::PathType::Prefix, {}},
+                            {"/b/", kube::PathType::Exact, {}},
+                            {"/c", kube::PathType::Prefix, {}}};
+  input.add(ingress);
+  const auto migration = migrate(std::move(input), {});
+  ASSERT_THAT(migration.ingresses, SizeIs(1));
+  EXPECT_THAT(migration.ingresses[0].differences,
+              ElementsAre(HasSubstr("/a is taken as well"), HasSubstr("/b is not taken")));
+  EXPECT_EQ(migration.ingresses[0].worst(), Verdict::Differs);
+  EXPECT_THAT(to_text(migration, ReportStyle::Terminal), HasSubstr("path /a/ of host"));
+  EXPECT_THAT(to_text(migration, ReportStyle::Markdown), HasSubstr("- path /a/ of host"));
 }
 
 TEST(VersionDrift, SnippetsAndTheirRisk) {
