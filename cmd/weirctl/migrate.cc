@@ -29,11 +29,14 @@ std::variant<inspect::Input, int> read(const ReportFlags& given, const ingress::
     if (!input) return flags.refuse("PATH", input.error().detail);
     return *std::move(input);
   }
-  const char* flag = given.where.kubeconfig.empty() ? "PATH" : "--kubeconfig";
+  const auto refuse = [&](const std::string& why) {
+    return given.where.kubeconfig.empty() ? flags.refuse("PATH", "is missing, and " + why)
+                                          : flags.refuse("--kubeconfig", why);
+  };
   auto access = kube::find_cluster_access(given.where);
-  if (!access) return flags.refuse(flag, access.error().detail);
+  if (!access) return refuse(access.error().detail);
   const auto credentials = kube::Credentials::open(*std::move(access));
-  if (!credentials) return flags.refuse(flag, credentials.error().detail);
+  if (!credentials) return refuse(credentials.error().detail);
   util::log::init("weirctl", util::log::Level::Warning);
   std::vector<kube::Kind> kinds{kube::Kind::Ingress, kube::Kind::IngressClass};
   if (options.config_map) kinds.push_back(kube::Kind::ConfigMap);

@@ -19,6 +19,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kMostOthers = 20;  // routes shown that do not take the path
+
 struct Url {
   bool https = false;
   std::string authority;
@@ -255,11 +257,13 @@ class Explanation {
                      ? ""
                      : ": normalised, of " + printable(url_.target)));
     const auto* chosen = proxy::LiveTable::find_route(host, path);
+    std::size_t others = 0;
     for (const auto& route : host.routes) {
       // Alone with each, the proxy says whether it takes the path at all.
       table::Host alone;
       alone.routes.push_back(route);
       const bool fits = proxy::LiveTable::find_route(alone, path) != nullptr;
+      if (!fits && ++others > kMostOthers) continue;
       const auto name = text_of(route.match) +
                         (route.origin.empty() ? "" : " of Ingress " + printable(route.origin));
       if (&route == chosen) {
@@ -268,6 +272,9 @@ class Explanation {
         line(2, "      " + (" " + name + ": " +
                             (fits ? why_behind(route, *chosen) : why_not(route.match, path))));
       }
+    }
+    if (others > kMostOthers) {
+      line(9, fmt::format("and {} more, which do not take the path", others - kMostOthers));
     }
     return chosen;
   }

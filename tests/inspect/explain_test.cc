@@ -111,6 +111,19 @@ spec:
   EXPECT_THAT(explain_of(input, {.url = "https://c.example/"}), HasSubstr("self-signed"));
 }
 
+TEST(Explain, OfManyRoutesThatDoNotFitShowsSome) {
+  std::string text =
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec:\n  rules:\n"
+      "  - host: a.example\n    http:\n      paths:\n";
+  for (int i = 0; i < 50; ++i) {
+    text += "      - {path: /p" + std::to_string(i) +
+            ", pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}\n";
+  }
+  const auto said = explain_of(manifest(text), {.url = "http://a.example/p7"});
+  EXPECT_THAT(said, HasSubstr("taken  Prefix /p7"));
+  EXPECT_THAT(said, HasSubstr("and 29 more, which do not take the path"));
+}
+
 TEST(Explain, HandshakesOfTunnels) {
   const Question websocket{.url = "https://shop.example/", .headers = {{"Upgrade", "WebSocket"}}};
   EXPECT_THAT(explain_of(dump("shop"), websocket), HasSubstr("tunnel: after the Service's 101"));
