@@ -302,6 +302,10 @@ class Explanation {
                           toned("answer 404", Tone::Warning, colours_)));
       return;
     }
+    if (route.rules->access.closed) {
+      line(0, fmt::format("{}: what protects this path is wrong, missing or not in effect",
+                          toned("answer 503", Tone::Bad, colours_)));
+    }
     explain_upgrade(route);
     for (const auto& backend : route.backends) {
       if (route.backends.size() > 1) line(0, fmt::format("weight {}:", backend.weight));

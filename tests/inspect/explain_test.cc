@@ -124,6 +124,21 @@ TEST(Explain, OfManyRoutesThatDoNotFitShowsSome) {
   EXPECT_THAT(said, HasSubstr("and 29 more, which do not take the path"));
 }
 
+TEST(Explain, PathsThatAreClosed) {
+  const auto text = explain_of(manifest(R"(
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: a
+  annotations: {nginx.ingress.kubernetes.io/denylist-source-range: nobody}
+spec:
+  rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]
+)"),
+                               {.url = "http://a.example/"});
+  EXPECT_THAT(text, HasSubstr("answer 503: what protects this path is wrong"));
+  EXPECT_THAT(text, HasSubstr("note: the objects have 1 problem; weirctl lint names them"));
+}
+
 TEST(Explain, HandshakesOfTunnels) {
   const Question websocket{.url = "https://shop.example/", .headers = {{"Upgrade", "WebSocket"}}};
   EXPECT_THAT(explain_of(dump("shop"), websocket), HasSubstr("tunnel: after the Service's 101"));
