@@ -121,6 +121,10 @@ Flags::Flags(std::string program, const std::string& description)
 
 Flags::~Flags() = default;
 
+void Flags::word(const std::string& name, std::string& value, const std::string& help) {
+  impl_->app.add_option(name, value, help)->type_name("");
+}
+
 void Flags::text(const std::string& flag, std::string& value, const std::string& help) {
   impl_->add_value(flag, "TEXT", help, value, value,
                    [](const std::string& given) { return util::Result<std::string>(given); });
@@ -138,6 +142,19 @@ void Flags::texts(const std::string& flag, std::vector<std::string>& values,
         return "";
       },
       true);
+}
+
+void Flags::lines(const std::string& flag, std::vector<std::string>& values,
+                  const std::string& help) {
+  impl_
+      ->add(
+          flag, "TEXT ...", help, "",
+          [&values](const std::string& given) -> std::string {
+            values.push_back(given);
+            return "";
+          },
+          true)
+      ->delimiter('\0');
 }
 
 void Flags::choice(const std::string& flag, std::string& value,

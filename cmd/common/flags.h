@@ -41,8 +41,12 @@ class Flags {
   Flags(std::string program, const std::string& description);
   ~Flags();
 
+  /// A word without a flag, by its place among such words; `name` is what --help calls it.
+  void word(const std::string& name, std::string& value, const std::string& help);
   void text(const std::string& flag, std::string& value, const std::string& help);
   void texts(const std::string& flag, std::vector<std::string>& values, const std::string& help);
+  /// As `texts`, but a comma is a part of the text.
+  void lines(const std::string& flag, std::vector<std::string>& values, const std::string& help);
   /// One of `choices`.
   void choice(const std::string& flag, std::string& value, const std::vector<std::string>& choices,
               const std::string& help);

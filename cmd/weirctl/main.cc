@@ -6,15 +6,24 @@
 #include "util/version.h"
 #include "weirctl/completion.h"
 #include "weirctl/docs.h"
+#include "weirctl/explain.h"
+#include "weirctl/lint.h"
+#include "weirctl/migrate.h"
 #include "weirctl/run.h"
 
 namespace {
 
 constexpr char kUsage[] = R"(weirctl: a Kubernetes ingress controller on this machine
 
-  weirctl run PATH [flags]            serve a folder of Kubernetes manifests (run --help: its flags)
-  weirctl version                     print the version
-  weirctl completion bash|zsh|fish    print a completion script
+  weirctl run PATH [flags]               serve a folder of Kubernetes manifests
+  weirctl lint PATH [flags]              say what is wrong with manifests
+  weirctl migrate report [PATH] [flags]  say what a move from ingress-nginx means for them
+  weirctl explain URL PATH [flags]       say where a request would go, and why
+  weirctl version                        print the version
+  weirctl completion bash|zsh|fish       print a completion script
+
+PATH is a folder or a file of manifests, or - for standard input. --help behind a command
+lists its flags.
 )";
 
 int complete(const std::vector<std::string>& args) {
@@ -33,6 +42,9 @@ int main(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   const std::vector<std::string> args(argv + (argc > 1 ? 2 : argc), argv + argc);
   if (command == "run") return weir::weirctl::run(args);
+  if (command == "lint") return weir::weirctl::lint(args);
+  if (command == "migrate") return weir::weirctl::migrate(args);
+  if (command == "explain") return weir::weirctl::explain(args);
   if (command == "completion") return complete(args);
   if (command == "docs") return weir::weirctl::docs(args);  // for whoever changes weir
   if (command == "version" || command == "--version") {

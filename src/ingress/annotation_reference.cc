@@ -45,6 +45,9 @@ std::string text_of(const Annotation& annotation) {
   std::string text(annotation.text);
   if (annotation.effect == Effect::Partly)
     text += fmt::format(". Not all of it: {}", annotation.note);
+  if (!annotation.difference.empty()) {
+    text += fmt::format(". Unlike ingress-nginx: {}", annotation.difference);
+  }
   if (!annotation.needs.empty()) text += fmt::format(". Needs `{}`", annotation.needs);
   if (annotation.close != nullptr) text += fmt::format(". With a wrong value {}", kClosed);
   for (const auto alias : annotation.aliases) text += fmt::format(". Also written `{}`", alias);

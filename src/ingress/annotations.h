@@ -120,6 +120,8 @@ struct Annotation {
   void (*close)(Policies&) = nullptr;
   std::string_view needs = {};  ///< an annotation without which this one is nothing
   std::string_view since = {};  ///< the version of weir; empty: not in effect
+  /// What is not as in ingress-nginx although it is in effect: a sentence, no trailing period.
+  std::string_view difference = {};
 };
 
 struct AnnotationTheme {

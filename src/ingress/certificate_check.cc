@@ -7,10 +7,12 @@
 #include <climits>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "ingress/names.h"
+#include "table/text_rules.h"
 
 namespace weir::ingress {
 
@@ -27,6 +29,8 @@ using BioPtr = std::unique_ptr<BIO, Freer<BIO_free>>;
 using X509Ptr = std::unique_ptr<X509, Freer<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
+using OcspPtr = std::unique_ptr<OCSP_RESPONSE, Freer<OCSP_RESPONSE_free>>;
+using BasicOcspPtr = std::unique_ptr<OCSP_BASICRESP, Freer<OCSP_BASICRESP_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
 
 /// OpenSSL's error queue is per thread, and would otherwise be read by whoever asks it next.
@@ -89,6 +93,45 @@ const std::string* find_key(const kube::Secret& secret, const char* key) {
 
 bool is_pair(const X509* leaf, const EVP_PKEY* key) {
   return key && X509_check_private_key(leaf, key) == 1;
+}
+
+/// By serial number alone: whom the response is from is for the client to check.
+OCSP_SINGLERESP* find_answer(OCSP_BASICRESP* basic, const X509* leaf) {
+  for (int i = 0; i < OCSP_resp_count(basic); ++i) {
+    OCSP_SINGLERESP* single = OCSP_resp_get0(basic, i);
+    ASN1_INTEGER* serial = nullptr;
+    OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial,
+                      const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(single)));
+    if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(leaf)) == 0) return single;
+  }
+  return nullptr;
+}
+
+/// Empty: it can be stapled.
+std::string staple_problem(const std::string& der, const X509* leaf) {
+  if (der.size() > table::kMaxOcspResponse) return "tls.ocsp-staple is larger than 64 KiB";
+  const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* end = bytes + der.size();
+  const OcspPtr response(d2i_OCSP_RESPONSE(nullptr, &bytes, static_cast<long>(der.size())));
+  if (!response || bytes != end) return "tls.ocsp-staple is no OCSP response in DER";
+  if (OCSP_response_status(response.get()) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
+    return "tls.ocsp-staple says that the responder failed";
+  }
+  const BasicOcspPtr basic(OCSP_response_get1_basic(response.get()));
+  if (!basic) return "tls.ocsp-staple is no OCSP response in DER";
+  OCSP_SINGLERESP* answer = find_answer(basic.get(), leaf);
+  if (answer == nullptr) return "tls.ocsp-staple is about another certificate";
+  if (OCSP_single_get0_status(answer, nullptr, nullptr, nullptr, nullptr) !=
+      V_OCSP_CERTSTATUS_GOOD) {
+    return "tls.ocsp-staple does not call the certificate good";
+  }
+  return {};
+}
+
+CertificateInfo describe(const X509* leaf, const EVP_PKEY* key, const kube::Secret& secret) {
+  const char* type = EVP_PKEY_get0_type_name(key);
+  const std::string* staple = find_key(secret, "tls.ocsp-staple");
+  return {names_of(leaf), type ? type : "", staple ? staple_problem(*staple, leaf) : ""};
 }
 
 }  // namespace
@@ -174,16 +217,15 @@ util::Result<CertificateInfo> CertificateChecker::check(const kube::Secret& secr
     return util::malformed(
         "tls.crt holds something that is no PEM certificate after the first one");
   }
-  if (is_pair(leaf.get(), decoder_->decode(*key_pem).get())) {
-    return CertificateInfo{names_of(leaf.get())};
-  }
+  const KeyPtr first = decoder_->decode(*key_pem);
+  if (is_pair(leaf.get(), first.get())) return describe(leaf.get(), first.get(), secret);
   // The slow way knows more: parameters before the key, and it tells broken from foreign.
   const KeyPtr key(PEM_read_bio_PrivateKey(key_bytes.get(), nullptr, no_passphrase, nullptr));
   if (!key) return util::malformed("tls.key is no PEM private key without passphrase");
   if (!is_pair(leaf.get(), key.get())) {
     return util::malformed("tls.key does not belong to the certificate in tls.crt");
   }
-  return CertificateInfo{names_of(leaf.get())};
+  return describe(leaf.get(), key.get(), secret);
 }
 
 }  // namespace weir::ingress

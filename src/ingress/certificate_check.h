@@ -15,6 +15,10 @@ struct CertificateInfo {
   /// DNS names of the subject alternative names, or the common name where there is no such
   /// extension; lower case.
   std::vector<std::string> names;
+  /// As OpenSSL names it: "EC", "RSA". Pairs of different types can be served side by side.
+  std::string key_type;
+  /// What is wrong with tls.ocsp-staple, as a sentence; empty: nothing, or there is none.
+  std::string staple_problem;
 
   /// `host` is lower case. "*.b.example" in the certificate covers "a.b.example" and the host
   /// "*.b.example" itself (RFC 6125 §6.4.3: one whole label, leftmost only).
@@ -32,10 +36,11 @@ class CertificateChecker {
   CertificateChecker();
   ~CertificateChecker();
 
-  /// Reads tls.crt (leaf first) and tls.key of a Secret and checks that they belong together.
-  /// Unsupported if it has neither, else Malformed, with a sentence for people that quotes nothing
-  /// of the key. An expired certificate is fine here: it is served, and clients say so. About 0.2
-  /// ms.
+  /// Reads tls.crt (leaf first) and tls.key of a Secret and checks that they belong together, and
+  /// that tls.ocsp-staple, if it is there, is an OCSP response in DER (RFC 6960 §4.2) that calls
+  /// the leaf good. Unsupported if it has neither certificate nor key, else Malformed, with a
+  /// sentence for people that quotes nothing of the key. What has expired is fine here: such a
+  /// certificate is served, and clients say so; such a response is not stapled. About 0.2 ms.
   util::Result<CertificateInfo> check(const kube::Secret& secret);
 
  private:

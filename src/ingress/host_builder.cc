@@ -122,15 +122,16 @@ void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
                   share == nullptr ? policies.make_default() : policies.make(*share));
 }
 
+bool lists(const kube::IngressTls& entry, const std::string& host) {
+  return std::ranges::any_of(entry.hosts,
+                             [&](const std::string& listed) { return lower_case(listed) == host; });
+}
+
 /// The entry of spec.tls that is for this host: the one that lists it, else the first one whose
 /// certificate covers it. Nothing: the default certificate.
 std::optional<std::size_t> find_tls_entry(const HostInput& input, const kube::Ingress& ingress) {
   for (std::size_t i = 0; i < ingress.tls.size(); ++i) {
-    const auto& hosts = ingress.tls[i].hosts;
-    if (std::any_of(hosts.begin(), hosts.end(),
-                    [&](const std::string& host) { return lower_case(host) == input.name; })) {
-      return i;
-    }
+    if (lists(ingress.tls[i], input.name)) return i;
   }
   for (std::size_t i = 0; i < ingress.tls.size(); ++i) {
     if (ingress.tls[i].secret_name.empty()) continue;
@@ -138,6 +139,44 @@ std::optional<std::size_t> find_tls_entry(const HostInput& input, const kube::In
     if (certificate && *certificate && (*certificate)->covers(input.name)) return i;
   }
   return std::nullopt;
+}
+
+/// The certificate of one entry of spec.tls, if it is usable for the host; `otherwise` is what
+/// happens if not.
+const CertificateInfo* find_certificate(const HostInput& input, const kube::Ingress& ingress,
+                                        std::size_t entry, std::string_view otherwise,
+                                        std::vector<kube::Problem>& problems) {
+  const NamespacedName secret{ingress.meta.ns, ingress.tls[entry].secret_name};
+  const auto* certificate = input.certificate(secret);
+  if (!certificate || !*certificate) return nullptr;  // reported by check_ingress
+  if ((*certificate)->covers(input.name)) return &**certificate;
+  problems.push_back({"CertificateHostMismatch", ref_of(ingress),
+                      fmt::format("spec.tls[{}].secretName", entry),
+                      fmt::format("the certificate of Secret {} is not for host \"{}\"; {}",
+                                  to_string(secret), input.name, otherwise)});
+  return nullptr;
+}
+
+/// Others with keys of other types, which clients choose from: of further entries that list the
+/// host, in the namespace of what settled its TLS. (A certificate that nobody trusts would take the
+/// host from its clients, so Ingresses of other namespaces add none.)
+void add_other_key_types(const HostInput& input, const std::string& ns,
+                         std::set<std::string> key_types, HostTls& tls,
+                         std::vector<kube::Problem>& problems) {
+  for (const auto& [age, share] : input.shares) {
+    const kube::Ingress& ingress = *share.ingress;
+    if (ingress.meta.ns != ns) continue;
+    for (std::size_t i = 0; i < ingress.tls.size(); ++i) {
+      const auto& entry = ingress.tls[i];
+      const bool is_known =
+          std::ranges::find(tls.certificates, NamespacedName{ns, entry.secret_name}) !=
+          tls.certificates.end();
+      if (is_known || entry.secret_name.empty() || !lists(entry, input.name)) continue;
+      const auto* other = find_certificate(input, ingress, i, "it is not served", problems);
+      if (other == nullptr || !key_types.insert(other->key_type).second) continue;
+      tls.certificates.push_back({ns, entry.secret_name});
+    }
+  }
 }
 
 /// The oldest Ingress that says anything about TLS settles it; a younger one cannot mend it.
@@ -149,19 +188,13 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
   if (share == input.shares.end()) return {};
   const kube::Ingress& ingress = *share->second.ingress;
   const auto entry = find_tls_entry(input, ingress);
-  if (!entry || ingress.tls[*entry].secret_name.empty()) return {true, std::nullopt};
-  const NamespacedName secret{ingress.meta.ns, ingress.tls[*entry].secret_name};
-  const auto* certificate = input.certificate(secret);
-  if (!certificate || !*certificate) return {true, std::nullopt};  // reported by check_ingress
-  if (!(*certificate)->covers(input.name)) {
-    problems.push_back({"CertificateHostMismatch", ref_of(ingress),
-                        fmt::format("spec.tls[{}].secretName", *entry),
-                        fmt::format("the certificate of Secret {} is not for host \"{}\"; the "
-                                    "default certificate is served",
-                                    to_string(secret), input.name)});
-    return {true, std::nullopt};
-  }
-  return {true, secret};
+  if (!entry || ingress.tls[*entry].secret_name.empty()) return {true, {}};
+  const auto* certificate =
+      find_certificate(input, ingress, *entry, "the default certificate is served", problems);
+  if (certificate == nullptr) return {true, {}};
+  HostTls tls{true, {{ingress.meta.ns, ingress.tls[*entry].secret_name}}};
+  add_other_key_types(input, ingress.meta.ns, {certificate->key_type}, tls, problems);
+  return tls;
 }
 
 }  // namespace
@@ -190,9 +223,9 @@ BuiltHost build_host(const HostInput& input) {
   built.host.name = input.name;
   built.own_tls = settle_tls(input, built.problems);
   const HostTls& tls = built.own_tls.is_mapped ? built.own_tls : input.wildcard_tls;
-  if (tls.certificate) {
-    built.host.certificates.push_back(to_string(*tls.certificate));
-    built.certificates.push_back(*tls.certificate);
+  for (const auto& certificate : tls.certificates) {
+    built.host.certificates.push_back(to_string(certificate));
+    built.certificates.push_back(certificate);
   }
 
   const RoutePolicyMaker policies(input, tls.is_mapped, built);

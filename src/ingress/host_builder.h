@@ -35,7 +35,9 @@ std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
 /// What is known of TLS for a host.
 struct HostTls {
   bool is_mapped = false;  ///< an Ingress says something: plain requests are redirected
-  std::optional<NamespacedName> certificate;  ///< a usable Secret; none: the default certificate
+  /// Usable Secrets with keys of different types, the first one preferred; none: the default
+  /// certificate.
+  std::vector<NamespacedName> certificates;
 
   bool operator==(const HostTls&) const = default;
 };

@@ -92,16 +92,33 @@ class Checker {
     if (secret_name.empty()) return;
     const NamespacedName secret{ingress_.meta.ns, secret_name};
     const std::string field = fmt::format("spec.tls[{}].secretName", index);
+    const char* served = is_beside_others(index) ? "only the certificate of an earlier entry"
+                                                 : "the default certificate";
     const auto* certificate = store_.find_certificate(secret);
     if (!certificate) {
       add("SecretNotFound", field,
-          fmt::format("there is no Secret {}; the default certificate is served",
-                      to_string(secret)));
+          fmt::format("there is no Secret {}; {} is served", to_string(secret), served));
     } else if (!*certificate) {
       add("InvalidCertificate", field,
-          fmt::format("Secret {}: {}; the default certificate is served", to_string(secret),
-                      certificate->error().detail));
+          fmt::format("Secret {}: {}; {} is served", to_string(secret), certificate->error().detail,
+                      served));
+    } else if (!(*certificate)->staple_problem.empty()) {
+      add("InvalidOcspResponse", field,
+          fmt::format("Secret {}: {}; the certificate is served without it", to_string(secret),
+                      (*certificate)->staple_problem));
     }
+  }
+
+  /// Whether it gives a second certificate to hosts that have one.
+  bool is_beside_others(std::size_t index) const {
+    const auto& hosts = ingress_.tls[index].hosts;
+    return !hosts.empty() && std::ranges::all_of(hosts, [&](const std::string& host) {
+      return std::any_of(ingress_.tls.begin(),
+                         ingress_.tls.begin() + static_cast<std::ptrdiff_t>(index),
+                         [&](const kube::IngressTls& entry) {
+                           return std::ranges::find(entry.hosts, host) != entry.hosts.end();
+                         });
+    });
   }
 
   void check_client_auth() {
@@ -217,6 +234,10 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
                           fmt::format("--default-ssl-certificate names it: {}; a self-signed "
                                       "certificate is served",
                                       certificate->error().detail)});
+    } else if (!(*certificate)->staple_problem.empty()) {
+      problems.push_back({"InvalidOcspResponse", ref, "data[tls.ocsp-staple]",
+                          fmt::format("{}; the certificate is served without it",
+                                      (*certificate)->staple_problem)});
     }
   }
   problems.insert(problems.end(), global.problems.begin(), global.problems.end());

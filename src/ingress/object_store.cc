@@ -28,9 +28,9 @@ NamespacedName name_of(const kube::ObjectRef& ref) {
 
 }  // namespace
 
-util::ContentHash hash_of_pair(const kube::Secret& secret) {
+util::ContentHash hash_of_certificate(const kube::Secret& secret) {
   std::string bytes;
-  for (const char* key : {"tls.crt", "tls.key"}) {
+  for (const char* key : {"tls.crt", "tls.key", "tls.ocsp-staple"}) {
     if (const std::string* value = find_in(secret.data, key)) {
       bytes += std::to_string(value->size()) + ':' + *value;
     } else {
@@ -222,6 +222,14 @@ std::optional<table::TrustBundle> make_trust_bundle(const ObjectStore& store,
   return table::TrustBundle{to_string(name), data.at("ca.crt"), lists ? *lists : std::string()};
 }
 
+table::Certificate make_certificate(const ObjectStore& store, const NamespacedName& name) {
+  const auto& data = store.find_secret(name)->data;
+  const std::string* staple = find_in(data, "tls.ocsp-staple");
+  const bool is_stapled = staple && (*store.find_certificate(name))->staple_problem.empty();
+  return {to_string(name), data.at("tls.crt"), data.at("tls.key"),
+          is_stapled ? *staple : std::string()};
+}
+
 std::shared_ptr<const ObjectStore::Certificate> ObjectStore::checked_certificate(
     const NamespacedName& secret) const {
   const auto* known = find_in(certificates_, secret);
@@ -240,7 +248,7 @@ const ObjectStore::Certificate* ObjectStore::find_certificate(const NamespacedNa
   auto& known = certificates_[name];
   if (!known) {
     forget_expired_contents();
-    auto& shared = certificates_by_content_[hash_of_pair(*secret)];
+    auto& shared = certificates_by_content_[hash_of_certificate(*secret)];
     known = shared.lock();
     if (!known) {
       known = std::make_shared<const Certificate>(checker_.check(*secret));

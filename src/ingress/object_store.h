@@ -73,7 +73,10 @@ class ObjectStore {
 std::optional<table::TrustBundle> make_trust_bundle(const ObjectStore& store,
                                                     const NamespacedName& secret);
 
-/// Of tls.crt and tls.key.
-util::ContentHash hash_of_pair(const kube::Secret& secret);
+/// Of a Secret that holds a certificate that can be served.
+table::Certificate make_certificate(const ObjectStore& store, const NamespacedName& secret);
+
+/// Of tls.crt, tls.key and tls.ocsp-staple.
+util::ContentHash hash_of_certificate(const kube::Secret& secret);
 
 }  // namespace weir::ingress

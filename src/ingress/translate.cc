@@ -73,10 +73,7 @@ class Run {
     add(settings);
   }
 
-  void add_certificate(const NamespacedName& name) {
-    const auto& data = store_.find_secret(name)->data;
-    add(table::Certificate{to_string(name), data.at("tls.crt"), data.at("tls.key")});
-  }
+  void add_certificate(const NamespacedName& name) { add(make_certificate(store_, name)); }
 
   BuiltBackend build(const BackendKey& key) const {
     auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),

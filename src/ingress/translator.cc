@@ -32,7 +32,13 @@ void insert_all(const Index& index, const Key& key, Target& target) {
 bool is_same_check(const ObjectStore::Certificate* a, const ObjectStore::Certificate* b) {
   if (!a || !b) return a == b;
   if (a->has_value() != b->has_value()) return false;
-  return *a ? (*a)->names == (*b)->names : a->error().detail == b->error().detail;
+  if (!*a) return a->error().detail == b->error().detail;
+  return (*a)->names == (*b)->names && (*a)->key_type == (*b)->key_type;
+}
+
+/// What is told of it beside that.
+std::string staple_problem_of(const ObjectStore::Certificate& certificate) {
+  return certificate ? certificate->staple_problem : std::string();
 }
 
 }  // namespace
@@ -118,8 +124,9 @@ void Translator::put_secret(kube::Object object, const NamespacedName& name) {
   // A renewed certificate for the same names changes no host.
   if (before && is_same_check(before.get(), store_.find_certificate(name))) {
     if (certificates_.contains(name)) dirty_certificates_.insert(name);
-    if (trusts_.contains(name)) {
-      dirty_trusts_.insert(name);
+    if (trusts_.contains(name)) dirty_trusts_.insert(name);
+    if (trusts_.contains(name) ||
+        staple_problem_of(*before) != staple_problem_of(*store_.find_certificate(name))) {
       insert_all(ingresses_by_secret_, name, dirty_checks_);
     }
   } else {
@@ -444,12 +451,10 @@ void Translator::update_certificates(Changes& changes) {
       certificates_.erase(found);
       continue;
     }
-    const auto& secret = *store_.find_secret(name);
-    const auto content = hash_of_pair(secret);
+    const auto content = hash_of_certificate(*store_.find_secret(name));
     if (node.published == content) continue;
     node.published = content;
-    changes.upserts.emplace_back(
-        table::Certificate{to_string(name), secret.data.at("tls.crt"), secret.data.at("tls.key")});
+    changes.upserts.emplace_back(make_certificate(store_, name));
   }
 }
 

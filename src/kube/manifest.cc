@@ -53,7 +53,7 @@ class Reader {
       manifest_.problems.push_back(std::move(problem));
     }
     if (decoded->object) {
-      manifest_.objects.push_back({std::move(*decoded->object), place(line)});
+      manifest_.objects.push_back({std::move(*decoded->object), place(line), line_of});
     }
   }
 
@@ -69,7 +69,9 @@ class Reader {
       }
       if (*decoded) refuse_duplicates(object, **decoded);
       take(std::move(*decoded), static_cast<std::size_t>(object.line),
-           [&](std::string_view field) { return static_cast<std::size_t>(object.line_of(field)); });
+           [line_of = object.line_of](std::string_view field) {
+             return static_cast<std::size_t>(line_of(field));
+           });
     }
     return std::move(manifest_);
   }
@@ -95,7 +97,7 @@ class Reader {
     for (const auto& item : items) {
       auto decoded = decode_manifest(item.text, item_kind);
       if (!decoded) return util::malformed(place(item.line) + ": " + decoded.error().detail);
-      take(std::move(*decoded), item.line, [&](std::string_view) { return item.line; });
+      take(std::move(*decoded), item.line, [line = item.line](std::string_view) { return line; });
     }
     return std::move(manifest_);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@ namespace weir::kube {
 struct ManifestObject {
   Object object;
   std::string location;  ///< "chat/ingress.yaml:12"
+  /// The line of a field ("spec.rules[0].host"), or of the nearest thing around it that exists.
+  std::function<std::size_t(std::string_view field)> line_of = {};
 };
 
 struct Manifest {

@@ -167,8 +167,8 @@ struct EndpointSlice {
 struct Secret {
   ObjectMeta meta;
   std::string type;
-  /// Decoded from base64. Only the keys that weir reads: tls.crt, tls.key, ca.crt, ca.crl,
-  /// session-ticket-key.
+  /// Decoded from base64. Only the keys that weir reads: tls.crt, tls.key, tls.ocsp-staple, ca.crt,
+  /// ca.crl, session-ticket-key.
   std::map<std::string, std::string> data;
 
   bool operator==(const Secret&) const = default;

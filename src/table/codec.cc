@@ -30,7 +30,6 @@ constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kMaxStatuses = 64;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
-constexpr std::size_t kMaxOcsp = 64 * 1024;
 constexpr std::size_t kMaxNetworks = 4096;
 constexpr std::size_t kMaxFieldName = 256;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
@@ -789,7 +788,7 @@ Certificate read_certificate(Reader map) {
   read_required_name(map, "name", certificate.name);
   map.text("chain_pem", certificate.chain_pem, kMaxPem);
   map.text("key_pem", certificate.key_pem, kMaxPem);
-  map.binary("ocsp_der", certificate.ocsp_der, kMaxOcsp);
+  map.binary("ocsp_der", certificate.ocsp_der, kMaxOcspResponse);
   return certificate;
 }
 

@@ -7,12 +7,14 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include "ingress/table_dump.h"
 #include "ingress/test_certificates.h"
 #include "ingress/translate.h"
 #include "ingress/translator.h"
 #include "kube/manifest.h"
+#include "support/test_ca.h"
 
 namespace weir::ingress {
 namespace {
@@ -22,6 +24,8 @@ namespace {
 //   # options: NAME[=VALUE] …   in the first line sets Options
 //   ${certificate NAME …}       a certificate for these names; the pair of …
 //   ${key NAME …}               … the key for the same names
+//   ${rsa-certificate NAME …}, ${rsa-key NAME …}   as these, with an RSA key
+//   ${staple NAME …}            an OCSP response about ${certificate NAME …}, as base64
 // With WEIR_REWRITE_CASES=1 in the environment expected.txt is written anew, to be read over with
 // `git diff`.
 
@@ -40,6 +44,29 @@ std::string quoted(const std::string& text) {
   return line + '"';
 }
 
+std::string base64(const std::string& bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+/// What a ${…} stands for.
+std::string value_of(const std::string& what, const std::vector<std::string>& names) {
+  if (what.starts_with("rsa-")) {
+    const auto& pair = test::make_rsa_pair(names);
+    return quoted(what == "rsa-certificate" ? pair.certificate_pem : pair.key_pem);
+  }
+  const auto& pair = test::make_pair(names);
+  if (what == "staple") {
+    static const test::TestCa authority;
+    return base64(authority.ocsp_response({pair.certificate_pem, pair.key_pem}, 3600));
+  }
+  return quoted(what == "certificate" ? pair.certificate_pem : pair.key_pem);
+}
+
 std::string with_certificates(std::string text) {
   for (auto at = text.find("${"); at != text.npos; at = text.find("${", at)) {
     const auto end = text.find('}', at);
@@ -48,9 +75,7 @@ std::string with_certificates(std::string text) {
     words >> what;
     std::vector<std::string> names;
     for (std::string name; words >> name;) names.push_back(name);
-    const auto& pair = test::make_pair(names);
-    text.replace(at, end - at + 1,
-                 quoted(what == "certificate" ? pair.certificate_pem : pair.key_pem));
+    text.replace(at, end - at + 1, value_of(what, names));
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ingress/objects.h"
+#include "support/test_ca.h"
 
 namespace weir::ingress {
 namespace {
@@ -99,6 +100,52 @@ TEST(CertificateCheck, ChainMayFollowTheLeafAndMustBeReadable) {
   chain += "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   EXPECT_EQ(reason(secret),
             "tls.crt holds something that is no PEM certificate after the first one");
+}
+
+TEST(CertificateCheck, KnowsTheTypeOfTheKey) {
+  const auto ec = check_certificate(test::secret("tls", test::make_pair({"a.example"})));
+  const auto rsa = check_certificate(test::secret("tls", test::make_rsa_pair({"a.example"})));
+  ASSERT_TRUE(ec && rsa);
+  EXPECT_EQ(ec->key_type, "EC");
+  EXPECT_EQ(rsa->key_type, "RSA");
+}
+
+class OcspResponse : public testing::Test {
+ protected:
+  std::string problem_with(std::string response) const {
+    kube::Secret secret;
+    secret.data = {{"tls.crt", pair_.certificate},
+                   {"tls.key", pair_.key},
+                   {"tls.ocsp-staple", std::move(response)}};
+    const auto checked = check_certificate(secret);
+    return checked ? checked->staple_problem : "no certificate: " + checked.error().detail;
+  }
+
+  test::TestCa authority_;
+  test::PemPair pair_ = authority_.issue("DNS:a.example");
+  test::PemPair other_ = authority_.issue("DNS:b.example");
+};
+
+TEST_F(OcspResponse, IsForTheCertificateAndCallsItGood) {
+  EXPECT_EQ(problem_with(authority_.ocsp_response(pair_, 3600)), "");
+  EXPECT_EQ(problem_with(authority_.ocsp_response(pair_, -60)), "") << "the proxy has the clock";
+  EXPECT_EQ(problem_with(authority_.ocsp_response(other_, 3600)),
+            "tls.ocsp-staple is about another certificate");
+  EXPECT_EQ(problem_with(authority_.ocsp_response(pair_, 3600, false)),
+            "tls.ocsp-staple does not call the certificate good");
+}
+
+TEST_F(OcspResponse, OtherBytesAreAProblemAndLeaveTheCertificate) {
+  const auto good = authority_.ocsp_response(pair_, 3600);
+  constexpr const char* kNone = "tls.ocsp-staple is no OCSP response in DER";
+  for (std::size_t length = 1; length < good.size(); ++length) {
+    ASSERT_EQ(problem_with(good.substr(0, length)), kNone) << "cut at " << length;
+  }
+  EXPECT_EQ(problem_with(good + '\n'), kNone);
+  EXPECT_EQ(problem_with("-----BEGIN OCSP RESPONSE-----"), kNone);
+  EXPECT_EQ(problem_with({"\x30\x03\x0a\x01\x03", 5}),  // tryLater (RFC 6960 §2.3)
+            "tls.ocsp-staple says that the responder failed");
+  EXPECT_EQ(problem_with(std::string(64 * 1024 + 1, 'x')), "tls.ocsp-staple is larger than 64 KiB");
 }
 
 TEST(CertificateCheck, BytesCutAnywhereAreRefused) {

@@ -114,11 +114,13 @@ class World {
   }
 
   kube::Secret secret() {
-    const auto& pair = test::make_pair({one_of<std::string>({"a.x.example", "*.x.example"})},
-                                       "test", one_of<long>({1, 2}));
+    const auto name = one_of<std::string>({"a.x.example", "*.x.example"});
+    const auto& pair = upto(2) == 0 ? test::make_rsa_pair({name})
+                                    : test::make_pair({name}, "test", one_of<long>({1, 2}));
     auto secret = test::secret(one_of<std::string>({"s1", "s2"}), pair);
     secret.meta.ns = one_of<std::string>({"default", "team"});
     if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
+    if (upto(3) == 0) secret.data["tls.ocsp-staple"] = "rubbish";
     if (upto(4) == 0) secret.data.clear();
     if (upto(1) == 0) secret.data["ca.crt"] = upto(4) == 0 ? "rubbish" : pair.certificate_pem;
     return secret;

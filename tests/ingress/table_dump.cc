@@ -74,7 +74,8 @@ struct Dumper {
   }
 
   void operator()(const table::Certificate& certificate) const {
-    out += "certificate " + certificate.name + '\n';
+    out += "certificate " + certificate.name;
+    out += certificate.ocsp_der.empty() ? "\n" : " stapled\n";
   }
 
   void operator()(const table::Backend& backend) const {

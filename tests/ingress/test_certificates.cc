@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 namespace weir::test {
@@ -41,8 +42,8 @@ std::string key_pem(EVP_PKEY* key, const char* passphrase) {
   return text_of(out.get());
 }
 
-KeyPair create(const std::vector<std::string>& names, const std::string& common_name, long serial) {
-  const Ptr<EVP_PKEY> key(EVP_EC_gen("P-256"));
+KeyPair create(const Ptr<EVP_PKEY>& key, const std::vector<std::string>& names,
+               const std::string& common_name, long serial) {
   const Ptr<X509> certificate(X509_new());
   X509* x = certificate.get();
   check(key && X509_set_version(x, 2) == 1);
@@ -76,7 +77,16 @@ const KeyPair& make_pair(const std::vector<std::string>& names, const std::strin
   const auto key = std::tuple(names, common_name, serial);
   const auto known = pairs.find(key);
   if (known != pairs.end()) return known->second;
-  return pairs.emplace(key, create(names, common_name, serial)).first->second;
+  return pairs.emplace(key, create(Ptr<EVP_PKEY>(EVP_EC_gen("P-256")), names, common_name, serial))
+      .first->second;
+}
+
+const KeyPair& make_rsa_pair(const std::vector<std::string>& names) {
+  static std::map<std::vector<std::string>, KeyPair> pairs;
+  const auto known = pairs.find(names);
+  if (known != pairs.end()) return known->second;
+  return pairs.emplace(names, create(Ptr<EVP_PKEY>(EVP_RSA_gen(2048)), names, "test", 1))
+      .first->second;
 }
 
 std::string public_key_of(const KeyPair& pair) {

@@ -16,6 +16,9 @@ struct KeyPair {
 const KeyPair& make_pair(const std::vector<std::string>& names,
                          const std::string& common_name = "test", long serial = 1);
 
+/// As `make_pair`, with an RSA key (2048 bits).
+const KeyPair& make_rsa_pair(const std::vector<std::string>& names);
+
 std::string public_key_of(const KeyPair& pair);
 
 /// The key alone, under a passphrase.

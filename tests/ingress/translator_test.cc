@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ingress/objects.h"
+#include "support/test_ca.h"
 
 namespace weir::ingress {
 namespace {
@@ -276,6 +277,38 @@ TEST_F(TranslatorTest, AnnotationsOfOneIngressTouchItsHostsOnly) {
   EXPECT_EQ(last_.appeared.at(0).code, "UnknownAnnotation");
   remove(kube::Kind::Ingress, "a");
   EXPECT_EQ(last_.disappeared.at(0).code, "UnknownAnnotation");
+}
+
+TEST_F(TranslatorTest, OcspResponseIsOfTheCertificateAlone) {
+  const test::TestCa authority;
+  const auto pair = authority.issue("DNS:a.example");
+  auto secret = test::secret("tls", {pair.certificate, pair.key});
+  put(ingress("a", {rule("a.example", "/", to("shop"))}, {{{"a.example"}, "tls"}}),
+      test::service("shop"), secret);
+
+  secret.data["tls.ocsp-staple"] = authority.ocsp_response(pair, 3600);
+  EXPECT_THAT(put(secret), ElementsAre("certificate default/tls"));
+  EXPECT_THAT(last_.appeared, IsEmpty());
+  secret.data["tls.ocsp-staple"] = "rubbish";
+  EXPECT_THAT(put(secret), ElementsAre("certificate default/tls"));
+  ASSERT_EQ(last_.appeared.size(), 1U);
+  EXPECT_EQ(last_.appeared[0].code, "InvalidOcspResponse");
+  EXPECT_EQ(last_.appeared[0].object.kind, kube::Kind::Ingress);
+  secret.data.erase("tls.ocsp-staple");
+  put(secret);
+  ASSERT_EQ(last_.disappeared.size(), 1U);
+}
+
+TEST_F(TranslatorTest, ASecretWithAnotherTypeOfKeyChangesTheHostsThatNameIt) {
+  auto second = test::secret("second", test::make_pair({"a.example"}, "test", 2));
+  put(ingress("a", {rule("a.example", "/", to("shop"))},
+              {{{"a.example"}, "first"}, {{"a.example"}, "second"}}),
+      test::service("shop"), test::secret("first", test::make_pair({"a.example"})), second);
+
+  second = test::secret("second", test::make_rsa_pair({"a.example"}));
+  EXPECT_THAT(put(second), ElementsAre("certificate default/second", "host a.example"));
+  EXPECT_THAT(remove(kube::Kind::Secret, "second"),
+              ElementsAre("host a.example", "no certificate default/second"));
 }
 
 TEST_F(TranslatorTest, AuthoritiesOfClientsComeAndGoWithTheirSecret) {

@@ -86,6 +86,42 @@ TEST_F(WeirctlRun, RestartsAProxyThatDies) {
   EXPECT_EQ(process->wait(), 0);
 }
 
+TEST_F(WeirctlRun, AnswersAsExplainSays) {
+  folder_.replace("app.yaml", manifest::service("app", {app_.port()}) + "---\n" +
+                                  manifest::ingress("app", "app.example", "app", "missing"));
+  auto process = run();
+  const auto http = port_of(process->wait_for_line("http listening on "));
+  const auto https = port_of(process->wait_for_line("https listening on "));
+  const auto admin = port_of(process->wait_for_line("admin listening on "));
+  ASSERT_TRUE(eventually([&] { return admin_get(admin, "/readyz").status == 200; }))
+      << process->output();
+  for (const auto& [url, host, target, status] :
+       {std::tuple{"http://app.example/x", "app.example", "/x", 308},
+        std::tuple{"http://other.example/x", "other.example", "/x", 404},
+        std::tuple{"https://app.example/%zz", "app.example", "/%zz", 400},
+        std::tuple{"https://app.example/x", "app.example", "/x", 200}}) {
+    const bool secure = std::string_view(url).starts_with("https");
+    auto client = secure ? Socket::connect_tls(https, host) : Socket::connect(http);
+    client.send(std::string("GET ") + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    EXPECT_EQ(receive_response(client).status, status) << url;
+
+    Process explain({weirctl(), "explain", url, folder_.path()});
+    EXPECT_EQ(explain.wait(), 0) << explain.output();
+    const auto said = status == 200 ? "backend default/app:" : "answer " + std::to_string(status);
+    EXPECT_NE(explain.wait_for_line(said), "") << explain.output();
+  }
+}
+
+TEST(Weirctl, LintSaysByItsExitCodeWhetherThereAreErrors) {
+  const TempFolder folder;
+  folder.replace("app.yaml", manifest::service("app", {1}));
+  EXPECT_EQ(Process({weirctl(), "lint", folder.path()}).wait(), 0);
+  folder.replace("broken.yaml", "a: [\n");
+  Process broken({weirctl(), "lint", folder.path()});
+  EXPECT_EQ(broken.wait(), 1);
+  EXPECT_NE(broken.wait_for_line("broken.yaml:2: error: not valid YAML"), "") << broken.output();
+}
+
 TEST(Weirctl, NamesAWrongFlagOrFolder) {
   Process flag({weirctl(), "run", "/", "--no-such-flag"});
   EXPECT_EQ(flag.wait(), 2);

@@ -144,10 +144,12 @@ TEST(Decode, ReadsAnEndpointSlice) {
 TEST(Decode, KeepsOnlyTheSecretKeysThatAreRead) {
   const auto secret = manifest<Secret>(R"({"apiVersion":"v1","kind":"Secret",
     "metadata":{"name":"tls"},"type":"kubernetes.io/tls",
-    "data":{"tls.crt":"Y2VydA==","ca.crt":"Y2E=","password":"not base64!"},
+    "data":{"tls.crt":"Y2VydA==","ca.crt":"Y2E=","tls.ocsp-staple":"MAA=",
+            "password":"not base64!"},
     "stringData":{"tls.key":"key","user":"x"}})");
   EXPECT_THAT(secret.data,
-              ElementsAre(Pair("ca.crt", "ca"), Pair("tls.crt", "cert"), Pair("tls.key", "key")));
+              ElementsAre(Pair("ca.crt", "ca"), Pair("tls.crt", "cert"), Pair("tls.key", "key"),
+                          Pair("tls.ocsp-staple", std::string("0\0", 2))));
 }
 
 TEST(Decode, RefusesWhatAnApiServerWouldRefuse) {

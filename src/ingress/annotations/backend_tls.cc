@@ -68,10 +68,11 @@ AnnotationTheme backend_tls_annotations() {
           {.name = "nginx.ingress.kubernetes.io/proxy-ssl-protocols",
            .type = List{' ', "TLSv1.2 or TLSv1.3", 10, nullptr, set_versions},
            .usual = "TLSv1.2 TLSv1.3",
-           .text = "Versions to speak; ingress-nginx's default is 1.2 alone",
+           .text = "Versions to speak",
            .effect = Effect::InEffect,
            .needs = kSecret,
-           .since = "0.1"},
+           .since = "0.1",
+           .difference = "older versions than 1.2 are never spoken, and 1.3 is by default"},
           {.name = kSecret,
            .type = Text{kSecretNameText, kMostSecretName, nullptr,
                         [](Policies& policies, const std::string& text) {

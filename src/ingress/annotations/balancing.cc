@@ -70,7 +70,9 @@ AnnotationTheme balancing_annotations() {
                "Keeps a client at its endpoint by a cookie, which the paths of this Ingress hand "
                "out",
            .effect = Effect::InEffect,
-           .since = "0.1"},
+           .since = "0.1",
+           .difference = "cookies that ingress-nginx gave out are taken; a `balanced` one may lead "
+                         "to another endpoint, once, a `persistent` one does not"},
           {.name = "nginx.ingress.kubernetes.io/affinity-canary-behavior",
            .type = Choice{{"sticky", "legacy"}},
            .usual = "sticky",
@@ -100,10 +102,12 @@ AnnotationTheme balancing_annotations() {
            .scope = Scope::Backend,
            .text =
                "`ewma`: the less loaded of two endpoints drawn at random, where load is what is "
-               "in flight; `round_robin`: each in turn, which is ingress-nginx's default",
+               "in flight; `round_robin`: each in turn",
            .effect = Effect::InEffect,
            .twin = "load-balance",
-           .since = "0.1"},
+           .since = "0.1",
+           .difference = "`ewma` looks at what is in flight, where ingress-nginx looks at how long "
+                         "answers took; it is the default, which there is `round_robin`"},
           {.name = "nginx.ingress.kubernetes.io/service-upstream",
            .type = Flag{},
            .usual = "false",

@@ -81,10 +81,11 @@ AnnotationTheme retry_annotations() {
                           },
                           "tries"},
            .usual = "3",
-           .text = "Tries in all, the first one included; at most 16, which is also what `0` means",
+           .text = "Tries in all, the first one included",
            .effect = Effect::InEffect,
            .twin = "proxy-next-upstream-tries",
-           .since = "0.1"},
+           .since = "0.1",
+           .difference = "16 tries at most, which is also what `0` means"},
       }};
 }
 

@@ -94,10 +94,11 @@ AnnotationTheme tls_annotations() {
            .scope = Scope::Host,
            .text = "TLS connections for the host go undecrypted to the Service of its path `/`; "
                    "nothing else of the host counts for them. Not for wildcards and not without a "
-                   "host. Plain HTTP goes on as ever, over TLS to the Services of this Ingress. "
-                   "ingress-nginx needs --enable-ssl-passthrough for it; weir does not",
+                   "host. Plain HTTP goes on as ever, over TLS to the Services of this Ingress",
            .effect = Effect::InEffect,
-           .since = "0.1"},
+           .since = "0.1",
+           .difference = "connections go to the Service's endpoints, not to its own address, and "
+                         "no flag is needed for that"},
           {.name = "nginx.ingress.kubernetes.io/ssl-prefer-server-ciphers",
            .type = Flag{},
            .usual = "true",
