@@ -22,8 +22,12 @@ TableService::TableService(asio::io_context& io, Adopt adopt, Resolver::Options 
 void TableService::keep_state(StateFile file, StateWriter::Pace pace) {
   const std::string path = file.path();
   auto loaded = file.load();
-  state_ = std::make_unique<StateWriter>(
-      io_, std::move(file), [this] { return holder_.resources(); }, counters_, pace);
+  const auto snapshot = [this]() -> StateWriter::Content {
+    return [taken = std::make_shared<const TableSnapshot>(holder_.snapshot())] {
+      return taken->encode();
+    };
+  };
+  state_ = std::make_unique<StateWriter>(io_, std::move(file), snapshot, counters_, pace);
   if (!loaded) {
     if (loaded.error().code == util::Error::Code::Unavailable) {
       util::log::info("state file not read: {}", loaded.error().detail);
