@@ -84,11 +84,14 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
+  Task<Next> pass_rules(BackendRef backend);
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// May wait for the handshake's turn.
   Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
-  Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
+  Task<Stream> connect(const Endpoint& endpoint, const table::RequestPolicy& policy,
+                       AnswerReason& failure);
   /// The handshake on what `connect` made.
   Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
                                 const std::string& backend, UpstreamLane& lane,

@@ -52,6 +52,8 @@ enum class AnswerReason : std::uint8_t {
   TunnelTotalLimit,          // 503: the process has as many as it may
   TunnelRate,                // 503: too many handshakes for the route's rate
   Draining,                  // 503: no new tunnels, for the process ends
+  AddressDenied,             // 403: by the route's lists of addresses
+  AccessUnsettled,           // 503: what protects the route is not to be had
   Count,
 };
 const char* reason_name(AnswerReason reason);

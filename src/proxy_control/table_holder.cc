@@ -54,7 +54,7 @@ struct AddTo {
         return fmt::format("routes[{}].upstream_tls.ciphers: {}", i, checked.error().detail);
       }
     }
-    delta.hosts.push_back(std::make_shared<const table::Host>(std::move(host)));
+    delta.hosts.emplace_back(std::make_shared<const table::Host>(std::move(host)));
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::TrustBundle&& bundle) const {
@@ -115,7 +115,7 @@ const util::ContentHash* TableHolder::find_hash(const table::ResourceKey& key) c
 /// The delta's newest is this one. True: there was none of its name.
 bool TableHolder::keep(const table::EncodedResource& resource, const proxy::Delta& delta) {
   if (resource.key.kind == table::ResourceKind::Host) {
-    return hosts_.put(delta.hosts.back(), resource.hash);
+    return hosts_.put(delta.hosts.back().host, resource.hash);
   }
   if (resource.key.kind == table::ResourceKind::Backend) {
     return backends_.put(delta.backends.back(), resource.hash);

@@ -6,7 +6,7 @@
 #include <array>
 #include <functional>
 
-#include "table/describe_rules.h"
+#include "table/describe_bounds.h"
 #include "table/table.h"
 
 /// A backend, and what it is made of (describe.h).

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "table/describe_rules.h"
+#include "table/describe_access.h"
+#include "table/describe_bounds.h"
 #include "table/describe_tls.h"
 #include "table/describe_tunnels.h"
 #include "table/table.h"
@@ -35,6 +36,15 @@ constexpr void describe(Of<WeightedBackend>, Io& io) {
 }
 
 template <class Io>
+constexpr void describe(Of<RequestPolicy>, Io& io) {
+  io.number("body_bytes", &RequestPolicy::body_bytes, NumberRule{0, kMaxBodyBytes});
+  io.number("connect_timeout_ms", &RequestPolicy::connect_timeout_ms,
+            NumberRule{1, kMaxMilliseconds});
+  io.number("read_timeout_ms", &RequestPolicy::read_timeout_ms, kLongWait);
+  io.number("send_timeout_ms", &RequestPolicy::send_timeout_ms, kLongWait);
+}
+
+template <class Io>
 constexpr void describe(Of<Retries>, Io& io) {
   io.flag("non_idempotent", &Retries::non_idempotent);
   io.flag("on_error", &Retries::on_error);
@@ -53,7 +63,9 @@ constexpr void describe(Of<Route>, Io& io) {
   io.choice("match", inside(&Route::match, &PathMatch::kind), kPathKinds);
   io.text("origin", &Route::origin, kName);
   io.text("path", inside(&Route::match, &PathMatch::path), TextRule{kMaxPath, wrong_path});
+  io.map("requests", &Route::requests);
   io.map("retries", &Route::retries);
+  io.map("rules", &Route::rules);
   io.flag("sticky", &Route::sticky);
   io.map("tunnels", &Route::tunnels);
   io.map("upstream_tls", &Route::upstream_tls);

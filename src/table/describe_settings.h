@@ -1,20 +1,14 @@
 #pragma once
 
-#include "table/describe_rules.h"
+#include "table/describe_bounds.h"
 #include "table/describe_tls.h"
 #include "table/describe_tunnels.h"
 #include "table/table.h"
-#include "util/ip_address.h"
 
 /// What holds for every host (describe.h).
 namespace weir::table {
 
-inline constexpr std::size_t kMaxTrustedNetworks = 4096;
 inline constexpr std::size_t kMaxFieldName = 256;
-
-inline bool is_network(std::string_view text) {
-  return util::IpPrefix::parse(text).has_value();
-}
 
 inline const char* wrong_field_name(const std::string& name) {
   return is_token(name) ? nullptr : "is not a field name";
@@ -32,8 +26,7 @@ constexpr void describe(Of<Forwarded>, Io& io) {
   io.flag("append", &Forwarded::append);
   io.text("header", &Forwarded::header, TextRule{kMaxFieldName, wrong_field_name});
   io.flag("trust_forwarded", &Forwarded::trust_forwarded);
-  io.texts("trusted_cidrs", &Forwarded::trusted_cidrs,
-           ItemRule{kMaxTrustedNetworks, is_network, "that is no network"});
+  io.texts("trusted_cidrs", &Forwarded::trusted_cidrs, kNetworks);
   io.flag("use_proxy_protocol", &Forwarded::use_proxy_protocol);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "table/describe_rules.h"
+#include "table/describe_bounds.h"
 #include "table/table.h"
 
 /// How weir speaks TLS, and the resources that it needs for that (describe.h).

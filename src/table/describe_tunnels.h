@@ -1,6 +1,6 @@
 #pragma once
 
-#include "table/describe_rules.h"
+#include "table/describe_bounds.h"
 #include "table/table.h"
 
 /// What a route says of its tunnels, and Settings of all (describe.h).
@@ -8,10 +8,6 @@ namespace weir::table {
 
 inline constexpr const char* kThens[] = {"keep", "drain", "cut"};
 inline constexpr const char* kRefusals[] = {"http", "close"};
-
-/// Of those waits of a tunnel that must end some time, and of those that need not.
-inline constexpr NumberRule kTunnelWait = {1, kMaxTunnelMilliseconds};
-inline constexpr NumberRule kTunnelTime = {0, kMaxTunnelMilliseconds};
 
 template <class Io>
 constexpr void describe(Of<TunnelPolicy>, Io& io) {
@@ -24,13 +20,13 @@ constexpr void describe(Of<TunnelPolicy>, Io& io) {
   io.number("close_timeout_ms", &Policy::close_timeout_ms, NumberRule{1, kMaxMilliseconds});
   io.number("drain_window_ms", &Policy::drain_window_ms, kMilliseconds);
   io.number("duration_spread_percent", &Policy::duration_spread_percent, NumberRule{0, 100});
-  io.number("half_closed_timeout_ms", &Policy::half_closed_timeout_ms, kTunnelWait);
+  io.number("half_closed_timeout_ms", &Policy::half_closed_timeout_ms, kLongWait);
   io.number("handshake_timeout_ms", &Policy::handshake_timeout_ms, NumberRule{1, kMaxMilliseconds});
-  io.number("idle_timeout_ms", &Policy::idle_timeout_ms, kTunnelTime);
+  io.number("idle_timeout_ms", &Policy::idle_timeout_ms, kLongTime);
   io.number("limit", &Policy::limit, NumberRule{0, kAnyNumber});
   io.number("limit_per_client", &Policy::limit_per_client, NumberRule{0, kAnyNumber});
   io.number("limit_per_endpoint", &Policy::limit_per_endpoint, NumberRule{0, kAnyNumber});
-  io.number("max_duration_ms", &Policy::max_duration_ms, kTunnelTime);
+  io.number("max_duration_ms", &Policy::max_duration_ms, kLongTime);
   io.number("max_frame_bytes", &Policy::max_frame_bytes, NumberRule{0, std::uint64_t{1} << 62});
   io.choice("on_endpoint_end", &Policy::on_endpoint_end, kThens);
   io.choice("on_route_change", &Policy::on_route_change, kThens);
@@ -45,7 +41,7 @@ constexpr void describe(Of<TunnelPolicy>, Io& io) {
             NumberRule{0, 1'000});
   io.number("rebalances_per_minute", &Policy::rebalances_per_minute, NumberRule{0, 1'000'000});
   io.choice("refusal", &Policy::refusal, kRefusals);
-  io.number("stall_timeout_ms", &Policy::stall_timeout_ms, kTunnelWait);
+  io.number("stall_timeout_ms", &Policy::stall_timeout_ms, kLongWait);
   io.flag("websocket", &Policy::websocket);
 }
 
