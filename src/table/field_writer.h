@@ -65,7 +65,7 @@ class FieldWriter {
 
   template <class Field>
   void list(const char* key, Field field, std::size_t) {
-    write_list(key, field, [this](const auto& item) { write_map(item); });
+    write_list(key, field, [this](const auto& item) { this->write_map(item); });
   }
 
   template <class Field>
