@@ -1,6 +1,7 @@
 // Stands in for a controller: gives one proxy a table of so many routes, then changes one host
 // after the other, and prints how long each took until the Ack, which means that every worker runs
-// it. After each, the new host must be served at once, and the old one no more.
+// it. After each, the new host must be served at once, and the old one no more. With --certificates
+// it gives the proxy only those.
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include <CLI/CLI.hpp>
 
 #include "support/socket.h"
+#include "support/test_ca.h"
 #include "table/frame.h"
 
 namespace weir::bench {
@@ -38,6 +40,7 @@ struct Options {
   std::uint16_t backend = 0;
   std::uint16_t http = 0;
   int routes = 1000;
+  int certificates = 0;
   int changes = 200;
 };
 
@@ -138,6 +141,26 @@ void wait_for_line() {
   std::getline(std::cin, line);
 }
 
+/// Gives the proxy so many certificates of one issuer, each with a key of its own.
+void push_certificates(const Options& options) {
+  const test::TestCa ca;
+  std::vector<table::EncodedResource> all = {table::encode(table::Settings())};
+  for (int i = 0; i < options.certificates; ++i) {
+    const auto pair = ca.issue("DNS:host-" + std::to_string(i) + ".example");
+    table::Certificate made;
+    made.name = "default/tls-" + std::to_string(i);
+    made.chain_pem = pair.certificate + ca.certificate();
+    made.key_pem = pair.key;
+    all.push_back(table::encode(made));
+  }
+  Session session(options.socket);
+  const auto start = Clock::now();
+  session.update(std::move(all), {});
+  std::printf("{\"push_ms\": %.3f}\n", Milliseconds(Clock::now() - start).count());
+  std::fflush(stdout);
+  wait_for_line();
+}
+
 void run(const Options& options) {
   Session session(options.socket);
   std::vector<table::EncodedResource> all = {table::encode(table::Settings()),
@@ -200,9 +223,14 @@ int main(int argc, char** argv) {
   app.add_option("--http", options.http, "Port of the proxy")->required();
   app.add_option("--routes", options.routes)->check(CLI::Range(2, 1'000'000));
   app.add_option("--changes", options.changes);
+  app.add_option("--certificates", options.certificates, "Give it these, and no routes");
   CLI11_PARSE(app, argc, argv);
   try {
-    weir::bench::run(options);
+    if (options.certificates > 0) {
+      weir::bench::push_certificates(options);
+    } else {
+      weir::bench::run(options);
+    }
   } catch (const std::exception& error) {
     std::printf("{\"error\": \"%s\"}\n", error.what());
     return 1;

@@ -1,5 +1,5 @@
-"""Suite "table": what a change of the route table costs, at 10 to 100 000 routes. No peers: they
-take their configuration by other means."""
+"""Suite "table": what a change of the route table costs, at 10 to 100 000 routes, and what 10 000
+certificates cost. No peers: they take their configuration by other means."""
 
 import json
 import subprocess
@@ -31,7 +31,11 @@ def metrics_of(routes):
 
 
 MEMORY = Metric("route-memory", "B", 500)
-METRICS = [(routes, *metrics_of(routes)) for routes in BARS_MS] + [(None, MEMORY)]
+CERTIFICATES = (1_000, 10_000)
+CERTIFICATE_PUSH = Metric(f"certificates-{CERTIFICATES[1]}", "ms", 1_000)
+CERTIFICATE_MEMORY = Metric("certificate-memory", "B")
+METRICS = [(routes, *metrics_of(routes)) for routes in BARS_MS] + [
+    (None, MEMORY, CERTIFICATE_PUSH, CERTIFICATE_MEMORY)]
 
 
 def run(options, selected, collect):
@@ -57,9 +61,45 @@ def run(options, selected, collect):
                 few, many = SLOPE
                 slope = (memory[many] - memory[few]) / (many - few)
                 collect(MEMORY, number, {"weir": slope})
+            wanted = [metric for metric in (CERTIFICATE_PUSH, CERTIFICATE_MEMORY)
+                      if selected(metric.name)]
+            if wanted:
+                certificates(folder, number, wanted, collect)
     finally:
         backend.stop()
         folder.remove()
+
+
+def certificates(folder, number, wanted, collect):
+    try:
+        (_, few), (push, many) = [push_certificates(folder, count, number)
+                                  for count in CERTIFICATES]
+    except BenchError as error:
+        say(f"certificates: round {number + 1} is void: {error}")
+        return
+    slope = (many - few) / (CERTIFICATES[1] - CERTIFICATES[0])
+    for metric, figure in ((CERTIFICATE_PUSH, push), (CERTIFICATE_MEMORY, slope)):
+        if metric in wanted:
+            collect(metric, number, {"weir": figure})
+
+
+def push_certificates(folder, count, number):
+    """Milliseconds until all are live, and the memory of the proxy then."""
+    control = folder.path / f"certificates-{count}-{number}.sock"
+    port = free_port()
+    argv = [BIN / "weir_bench_table", "--socket", control, "--backend", port, "--http", port,
+            "--certificates", count]
+    controller = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+    proxy = start([BIN / "weir-proxy", "--socket", control, "--threads", WORKERS, "--http",
+                   f"127.0.0.1:{port}"], cpus()[0], folder.path / "proxy.log")
+    try:
+        push = answer_of(controller)["push_ms"]
+        time.sleep(0.5)  # as in `measure`
+        return push, user_bytes([proxy.pid])
+    finally:
+        stop(controller)
+        stop(proxy)
 
 
 def measure(folder, backend, routes, number):

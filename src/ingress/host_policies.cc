@@ -85,7 +85,7 @@ table::RouteRules without_auth(table::RouteRules rules) {
 }  // namespace
 
 RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
-                             std::optional<table::UpstreamTls> upstream_tls)
+                             util::Boxed<table::UpstreamTls> upstream_tls)
     : policies_(policies),
       redirects_(redirects),
       upstream_tls_(std::move(upstream_tls)),
@@ -119,7 +119,7 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   // An Ingress that is nothing but a default backend redirects nobody.
   const bool redirects = !share.rules.empty() && (policies.force_ssl_redirect ||
                                                   (policies.ssl_redirect && has_certificate_));
-  std::optional<table::UpstreamTls> tls;
+  util::Boxed<table::UpstreamTls> tls;
   // Who passes TLS through has Services that speak nothing else.
   if (policies.speaks_tls_to_backend || policies.ssl_passthrough) {
     const bool is_own = policies.backend_tls.secret || tls_of_host_ == nullptr;

@@ -16,7 +16,7 @@ namespace weir::ingress {
 class RoutePolicies {
  public:
   RoutePolicies(const Policies& policies, bool redirects,
-                std::optional<table::UpstreamTls> upstream_tls);
+                util::Boxed<table::UpstreamTls> upstream_tls);
 
   /// Sets all that comes from annotations. The route has its match and its backends.
   void apply_to(table::Route& route) const;
@@ -24,7 +24,7 @@ class RoutePolicies {
  private:
   const Policies& policies_;
   bool redirects_;
-  std::optional<table::UpstreamTls> upstream_tls_;
+  util::Boxed<table::UpstreamTls> upstream_tls_;
   util::Rare<table::RequestPolicy> requests_;
   util::Rare<table::RouteRules> rules_;
   util::Rare<table::RouteRules> rules_without_auth_;

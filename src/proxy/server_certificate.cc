@@ -1,7 +1,10 @@
 #include "proxy/server_certificate.h"
 
+#include <array>
 #include <new>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -19,9 +22,60 @@
 
 namespace weir::proxy {
 
+namespace {
+
+using Chain = std::shared_ptr<stack_st_X509>;
+
+void free_chain(stack_st_X509* chain) {
+  sk_X509_pop_free(chain, X509_free);
+}
+
+/// What is not read yet.
+std::string_view rest_of(BIO* memory) {
+  char* data = nullptr;
+  const auto size = BIO_get_mem_data(memory, &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+/// All certificates that are left; nullptr, with OpenSSL's reason, if something else is there.
+Chain read_chain(BIO* pem) {
+  Chain chain(sk_X509_new_null(), free_chain);
+  if (chain == nullptr) throw std::bad_alloc();
+  while (auto* issuer = PEM_read_bio_X509(pem, nullptr, no_passphrase, nullptr)) {
+    sk_X509_push(chain.get(), issuer);
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return nullptr;
+  ERR_clear_error();
+  return chain;
+}
+
+/// The chains that were read last, by their text: behind a cluster's leaves stand few issuers.
+class RecentChains {
+ public:
+  /// As `read_chain`.
+  Chain read(std::string_view text) {
+    for (const auto& known : chains_) {
+      if (known.chain != nullptr && known.text == text) return known.chain;
+    }
+    std::string copy(text);
+    auto chain = read_chain(bio_of(copy).get());
+    if (chain != nullptr) chains_[next_++ % chains_.size()] = {std::move(copy), chain};
+    return chain;
+  }
+
+ private:
+  struct Entry {
+    std::string text;
+    Chain chain;
+  };
+  std::array<Entry, 16> chains_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
 ServerCertificate::~ServerCertificate() {
   X509_free(leaf_);
-  sk_X509_pop_free(chain_, X509_free);
   EVP_PKEY_free(key_);
 }
 
@@ -37,15 +91,12 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
                     "first: {}",
                     certificate.name, openssl_reason()));
   }
-  parsed->chain_ = sk_X509_new_null();
-  while (auto* issuer = PEM_read_bio_X509(chain.get(), nullptr, no_passphrase, nullptr)) {
-    sk_X509_push(parsed->chain_, issuer);
-  }
-  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+  thread_local RecentChains recent;
+  parsed->chain_ = recent.read(rest_of(chain.get()));
+  if (parsed->chain_ == nullptr) {
     return util::malformed(fmt::format("the chain of {} has a broken certificate: {}",
                                        certificate.name, openssl_reason()));
   }
-  ERR_clear_error();
   parsed->key_ = read_private_key(certificate.key_pem);
   if (parsed->key_ == nullptr) {
     return util::malformed(
@@ -60,7 +111,8 @@ util::Result<std::shared_ptr<const ServerCertificate>> ServerCertificate::parse(
   // What OpenSSL would refuse at a handshake (security level) is refused here.
   thread_local const SslContextPtr probe(SSL_CTX_new(TLS_server_method()));
   if (probe == nullptr) throw std::bad_alloc();
-  if (SSL_CTX_use_cert_and_key(probe.get(), parsed->leaf_, parsed->key_, parsed->chain_, 1) != 1) {
+  if (SSL_CTX_use_cert_and_key(probe.get(), parsed->leaf_, parsed->key_, parsed->chain_.get(), 1) !=
+      1) {
     return util::malformed(fmt::format("the certificate of {} cannot be used: {}", certificate.name,
                                        openssl_reason()));
   }
@@ -74,7 +126,7 @@ std::shared_ptr<const ServerCertificate> ServerCertificate::make_self_signed() {
   std::shared_ptr<ServerCertificate> made(new ServerCertificate);
   made->key_ = EVP_RSA_gen(2048);
   made->leaf_ = X509_new();
-  made->chain_ = sk_X509_new_null();
+  made->chain_ = Chain(sk_X509_new_null(), free_chain);
   if (made->key_ == nullptr || made->leaf_ == nullptr || made->chain_ == nullptr) {
     throw std::bad_alloc();
   }

@@ -13,7 +13,8 @@ struct stack_st_X509;  // STACK_OF(X509)
 namespace weir::proxy {
 
 /// A certificate chain with its key, parsed once, checked to belong together, and shared by all
-/// workers (OpenSSL counts references with atomics). Immutable.
+/// workers (OpenSSL counts references with atomics). Immutable. Those of one issuer share its
+/// certificates, which take OpenSSL as long to parse, and as much memory, as their own.
 class ServerCertificate {
  public:
   /// Malformed with a sentence for people when PEM is broken, the key does not fit the leaf, or the
@@ -31,7 +32,7 @@ class ServerCertificate {
   ServerCertificate& operator=(const ServerCertificate&) = delete;
 
   X509* leaf() const { return leaf_; }
-  stack_st_X509* chain() const { return chain_; }  ///< without the leaf
+  stack_st_X509* chain() const { return chain_.get(); }  ///< without the leaf
   EVP_PKEY* key() const { return key_; }
   /// Why the OCSP response that came along is not stapled: "is about another certificate". Empty:
   /// it is, or there is none. That it has expired is seen when it is asked for.
@@ -41,7 +42,7 @@ class ServerCertificate {
   ServerCertificate() = default;
 
   X509* leaf_ = nullptr;
-  stack_st_X509* chain_ = nullptr;
+  std::shared_ptr<stack_st_X509> chain_;
   EVP_PKEY* key_ = nullptr;
   std::string staple_problem_;
 };

@@ -62,7 +62,8 @@ class Collector {
     return true;
   }
 
-  const table::Update& whole() const { return whole_; }
+  bool is_whole() const { return bytes_ > 0 && whole_.last; }
+  table::Update take() { return std::move(whole_); }
 
  private:
   std::uint64_t max_bytes_;
@@ -182,13 +183,13 @@ class ControlClient::Dialer {
   /// All parts of one update, its application and the answer. No reason: go on.
   asio::awaitable<Ended> take_update(Socket& socket) {
     Collector collector(options_.max_update_bytes);
-    do {
+    while (!collector.is_whole()) {
       if (auto ended = co_await read_part(socket, collector)) co_return *std::move(ended);
-    } while (!collector.whole().last);
-
-    const auto generation = collector.whole().generation;
+    }
+    auto update = collector.take();
+    const auto generation = update.generation;
     const auto live = std::make_shared<Live>(io_);
-    const auto refusals = handler_.apply(collector.whole(), [live] {
+    const auto refusals = handler_.apply(std::move(update), [live] {
       live->done = true;
       live->wake.cancel();
     });

@@ -27,10 +27,10 @@ class ControlClient {
    public:
     virtual ~Handler() = default;
     virtual std::map<table::ResourceKey, util::ContentHash> held() const = 0;
-    /// Returns what is refused. `live` is called once, on the control thread, when every worker
-    /// runs the rest; the Ack goes out then. The next update comes only after that. No copy of it
-    /// outlives the io_context.
-    virtual std::vector<Refusal> apply(const table::Update& update, std::function<void()> live) = 0;
+    /// Uses the update up. Returns what is refused. `live` is called once, on the control thread,
+    /// when every worker runs the rest; the Ack goes out then. The next update comes only after
+    /// that. No copy of it outlives the io_context.
+    virtual std::vector<Refusal> apply(table::Update update, std::function<void()> live) = 0;
   };
 
   struct Options {

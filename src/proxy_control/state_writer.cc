@@ -35,7 +35,7 @@ class StateWriter::Writer {
 
   void finish() {
     thread_.join();  // the write that runs, if one does
-    if (due_) note(file_.save(snapshot_()));
+    if (due_) note(file_.save(snapshot_()()));
     due_ = false;
   }
 
@@ -53,8 +53,8 @@ class StateWriter::Writer {
     waiting_ = false;
     due_ = false;
     writing_ = true;
-    asio::post(thread_, [this, resources = snapshot_()] {
-      auto saved = file_.save(resources);
+    asio::post(thread_, [this, content = snapshot_()] {
+      auto saved = file_.save(content());
       asio::post(io_, [this, saved = std::move(saved)] {
         writing_ = false;
         note(saved);

@@ -22,7 +22,9 @@ namespace weir::proxy_control {
 /// For the control thread; the counters outlive it.
 class StateWriter {
  public:
-  using Snapshot = std::function<std::vector<table::EncodedResource>()>;
+  /// What to write, as the thread that writes asks for it.
+  using Content = std::function<std::vector<table::EncodedResource>()>;
+  using Snapshot = std::function<Content()>;
 
   struct Pace {
     std::chrono::milliseconds between{1'000};

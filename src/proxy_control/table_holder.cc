@@ -1,5 +1,6 @@
 #include "proxy_control/table_holder.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -82,33 +83,54 @@ std::optional<std::string> decode_into(proxy::Delta& delta,
 
 TableHolder::Change TableHolder::apply(const table::Update& update) {
   Change change{std::make_shared<proxy::Delta>(), {}, false};
-  std::set<table::ResourceKey> stays;  // a remove beside an upsert would make the order matter
-  for (const auto& resource : update.upserts) stays.insert(resource.key);
-  for (const auto& key : update.removes) {
-    if (!stays.contains(key)) remove(key, change);
+  std::set<table::ResourceKey> gone(update.removes.begin(), update.removes.end());
+  // A remove beside an upsert would make the order matter.
+  for (const auto& resource : update.upserts) {
+    if (gone.empty()) break;
+    gone.erase(resource.key);
   }
+  for (const auto& key : gone) remove(key, change);
   for (const auto& resource : update.upserts) upsert(resource, change);
   return change;
 }
 
 void TableHolder::upsert(const table::EncodedResource& resource, Change& change) {
-  const auto known = resources_.find(resource.key);
-  if (known != resources_.end() && known->second.hash == resource.hash) return;
+  const auto* known = find_hash(resource.key);
+  if (known != nullptr && *known == resource.hash) return;
   if (auto reason = decode_into(*change.delta, resource)) {
     change.refusals.push_back({resource.key, *std::move(reason)});
     return;
   }
   change.changed = true;
-  if (known != resources_.end()) {
-    known->second = resource;
-  } else {
-    resources_.emplace(resource.key, resource);
-    ++counts_[index_of(resource.key.kind)];
+  if (keep(resource, *change.delta)) ++counts_[index_of(resource.key.kind)];
+}
+
+const util::ContentHash* TableHolder::find_hash(const table::ResourceKey& key) const {
+  if (key.kind == table::ResourceKind::Host) return hosts_.find_hash(key.name);
+  if (key.kind == table::ResourceKind::Backend) return backends_.find_hash(key.name);
+  const auto found = others_.find(key);
+  return found == others_.end() ? nullptr : &found->second.hash;
+}
+
+/// The delta's newest is this one. True: there was none of its name.
+bool TableHolder::keep(const table::EncodedResource& resource, const proxy::Delta& delta) {
+  if (resource.key.kind == table::ResourceKind::Host) {
+    return hosts_.put(delta.hosts.back().host, resource.hash);
   }
+  if (resource.key.kind == table::ResourceKind::Backend) {
+    return backends_.put(delta.backends.back(), resource.hash);
+  }
+  return others_.insert_or_assign(resource.key, HeldBytes{resource.hash, resource.bytes}).second;
+}
+
+bool TableHolder::erase(const table::ResourceKey& key) {
+  if (key.kind == table::ResourceKind::Host) return hosts_.erase(key.name);
+  if (key.kind == table::ResourceKind::Backend) return backends_.erase(key.name);
+  return others_.erase(key) > 0;
 }
 
 void TableHolder::remove(const table::ResourceKey& key, Change& change) {
-  if (resources_.erase(key) == 0) return;
+  if (!erase(key)) return;
   change.changed = true;
   proxy::Delta& delta = *change.delta;
   --counts_[index_of(key.kind)];
@@ -136,14 +158,34 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
 
 std::map<table::ResourceKey, util::ContentHash> TableHolder::held() const {
   std::map<table::ResourceKey, util::ContentHash> held;
-  for (const auto& [key, resource] : resources_) held.emplace_hint(held.end(), key, resource.hash);
+  for (const auto& [key, bytes] : others_) held.emplace(key, bytes.hash);
+  const auto add = [&](table::ResourceKind kind, const auto& values) {
+    for (const auto& [value, hash] : values) {
+      held.emplace(table::ResourceKey{kind, value->name}, hash);
+    }
+  };
+  add(table::ResourceKind::Backend, backends_);
+  add(table::ResourceKind::Host, hosts_);
   return held;
 }
 
-std::vector<table::EncodedResource> TableHolder::resources() const {
-  std::vector<table::EncodedResource> all;
-  all.reserve(resources_.size());
-  for (const auto& [key, resource] : resources_) all.push_back(resource);
+TableSnapshot TableHolder::snapshot() const {
+  TableSnapshot taken;
+  taken.backends_.reserve(backends_.size());
+  for (const auto& held : backends_) taken.backends_.push_back(held.value);
+  taken.hosts_.reserve(hosts_.size());
+  for (const auto& held : hosts_) taken.hosts_.push_back(held.value);
+  taken.others_.reserve(others_.size());
+  for (const auto& [key, held] : others_) taken.others_.push_back({key, held.hash, held.bytes});
+  return taken;
+}
+
+std::vector<table::EncodedResource> TableSnapshot::encode() const {
+  auto all = others_;
+  all.reserve(others_.size() + backends_.size() + hosts_.size());
+  for (const auto& backend : backends_) all.push_back(table::encode(*backend));
+  for (const auto& host : hosts_) all.push_back(table::encode(*host));
+  std::ranges::stable_sort(all, {}, [](const auto& resource) { return resource.key.kind; });
   return all;
 }
 

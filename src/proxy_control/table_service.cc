@@ -1,5 +1,7 @@
 #include "proxy_control/table_service.h"
 
+#include <malloc.h>
+
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -10,6 +12,13 @@
 namespace weir::proxy_control {
 
 namespace asio = boost::asio;
+
+namespace {
+
+/// Resources of an update that is worth giving memory back for: that takes some milliseconds.
+constexpr std::size_t kLarge = 1'000;
+
+}  // namespace
 
 TableService::TableService(asio::io_context& io, Adopt adopt, Resolver::Options dns,
                            ControlCounters& counters)
@@ -22,8 +31,12 @@ TableService::TableService(asio::io_context& io, Adopt adopt, Resolver::Options 
 void TableService::keep_state(StateFile file, StateWriter::Pace pace) {
   const std::string path = file.path();
   auto loaded = file.load();
-  state_ = std::make_unique<StateWriter>(
-      io_, std::move(file), [this] { return holder_.resources(); }, counters_, pace);
+  const auto snapshot = [this]() -> StateWriter::Content {
+    return [taken = std::make_shared<const TableSnapshot>(holder_.snapshot())] {
+      return taken->encode();
+    };
+  };
+  state_ = std::make_unique<StateWriter>(io_, std::move(file), snapshot, counters_, pace);
   if (!loaded) {
     if (loaded.error().code == util::Error::Code::Unavailable) {
       util::log::info("state file not read: {}", loaded.error().detail);
@@ -50,7 +63,7 @@ void TableService::finish_state() {
   if (state_) state_->finish();
 }
 
-std::vector<Refusal> TableService::apply(const table::Update& update, std::function<void()> live) {
+std::vector<Refusal> TableService::apply(table::Update update, std::function<void()> live) {
   const auto generation = update.generation;
   return adopt(update, [this, generation, live = std::move(live)](bool changed) {
     live_ = true;
@@ -72,10 +85,15 @@ std::vector<Refusal> TableService::adopt(const table::Update& update,
   }
   counters_.resources = holder_.counts();
   counters_.resources_refused += change.refusals.size();
+  const bool is_large = update.upserts.size() >= kLarge;
   // The workers may end after this object, but not after the io_context.
-  adopt_(std::move(change.delta), [&io = io_, changed = change.changed, done = std::move(done)] {
-    asio::post(io, [changed, done] { done(changed); });
-  });
+  adopt_(std::move(change.delta),
+         [&io = io_, is_large, changed = change.changed, done = std::move(done)] {
+           asio::post(io, [changed, done] { done(changed); });
+           // What the update itself took lies in pieces below what has come to stay: as much again
+           // of memory, which malloc would not give back. After the Ack.
+           if (is_large) asio::post(io, [] { ::malloc_trim(0); });
+         });
   return std::move(change.refusals);
 }
 

@@ -34,7 +34,7 @@ class TableService : public ControlClient::Handler {
   bool is_live() const { return live_; }
 
   std::map<table::ResourceKey, util::ContentHash> held() const override { return holder_.held(); }
-  std::vector<Refusal> apply(const table::Update& update, std::function<void()> live) override;
+  std::vector<Refusal> apply(table::Update update, std::function<void()> live) override;
 
  private:
   std::vector<Refusal> adopt(const table::Update& update, std::function<void(bool)> done);

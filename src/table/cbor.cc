@@ -1,13 +1,13 @@
 #include "table/cbor.h"
 
-#include <limits>
+#include <algorithm>
+#include <string>
 
 namespace weir::table::cbor {
 
 namespace {
 
-/// Walks one document without keeping anything, before nlohmann's reader, which recurses as deep as
-/// the input says.
+/// Walks one document without keeping anything, so that the reader need not doubt a length.
 class Checker {
  public:
   explicit Checker(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
@@ -15,22 +15,15 @@ class Checker {
   /// nullptr, or what is wrong.
   const char* check_document() {
     if (bytes_.empty()) return "is empty";
-    if (bytes_[0] >> 5 != Map) return "is not a map";
+    if (type_at(0) != MajorType::Map) return "is not a map";
     if (const char* wrong = check_item(0)) return wrong;
     return position_ == bytes_.size() ? nullptr : "has bytes after its end";
   }
 
  private:
-  enum MajorType : std::uint8_t {
-    Unsigned = 0,
-    Negative = 1,
-    ByteString = 2,
-    Text = 3,
-    Array = 4,
-    Map = 5,
-    Tag = 6,
-    Simple = 7,
-  };
+  MajorType type_at(std::size_t position) const {
+    return static_cast<MajorType>(bytes_[position] >> 5);
+  }
 
   const char* check_item(int depth) {
     if (depth > kMaxDepth) return "is nested too deep";
@@ -38,25 +31,25 @@ class Checker {
     if (position_ == bytes_.size()) return "ends early";
     const std::uint8_t initial = bytes_[position_++];
     const auto type = static_cast<MajorType>(initial >> 5);
-    if (type == Simple) {
-      const bool known = initial >= 0xf4 && initial <= 0xf6;  // false, true, null
+    if (type == MajorType::Simple) {
+      const bool known = initial == kFalse || initial == kTrue || initial == kNull;
       return known ? nullptr : "has a float or a simple value";
     }
-    if (type == Tag) return "has a tag";
+    if (type == MajorType::Tag) return "has a tag";
     std::uint64_t argument = 0;
     if (const char* wrong = read_argument(initial & 0x1f, argument)) return wrong;
     switch (type) {
-      case ByteString:
+      case MajorType::ByteString:
         return take(argument, nullptr);
-      case Text: {
+      case MajorType::Text: {
         std::span<const std::uint8_t> text;
         if (const char* wrong = take(argument, &text)) return wrong;
         const std::string_view view(reinterpret_cast<const char*>(text.data()), text.size());
         return is_utf8(view) ? nullptr : "has text that is not UTF-8";
       }
-      case Array:
+      case MajorType::Array:
         return check_array(argument, depth);
-      case Map:
+      case MajorType::Map:
         return check_map(argument, depth);
       default:
         return nullptr;
@@ -76,7 +69,7 @@ class Checker {
     std::span<const std::uint8_t> last_key;
     for (std::uint64_t i = 0; i < count; ++i) {
       if (position_ == bytes_.size()) return "ends early";
-      if (bytes_[position_] >> 5 != Text) return "has a key that is not text";
+      if (type_at(position_) != MajorType::Text) return "has a key that is not text";
       const std::size_t start = position_;
       if (const char* wrong = check_item(depth + 1)) return wrong;
       const auto key = text_of(start);
@@ -123,15 +116,11 @@ class Checker {
 
 }  // namespace
 
-util::Result<Document> parse(std::span<const std::uint8_t> bytes) {
+std::optional<util::Error> check(std::span<const std::uint8_t> bytes) {
   if (const char* wrong = Checker(bytes).check_document()) {
     return util::malformed(std::string("CBOR ") + wrong);
   }
-  Document document;
-  document.root = Json::from_cbor(bytes.begin(), bytes.end(), /*strict=*/true,
-                                  /*allow_exceptions=*/false);
-  if (!document.root.is_object()) return util::malformed("CBOR cannot be read");
-  return document;
+  return std::nullopt;
 }
 
 bool is_utf8(std::string_view text) {
@@ -162,92 +151,6 @@ bool is_utf8(std::string_view text) {
     i += length;
   }
   return true;
-}
-
-std::vector<std::uint8_t> dump(const Json& document) {
-  return Json::to_cbor(document);
-}
-
-Reader::Reader(const Json& value, std::string path, std::optional<util::Error>& error)
-    : value_(value), path_(std::move(path)), error_(error) {
-  if (!value_.is_object() && !error_) error_ = util::malformed(path_ + " is not a map");
-}
-
-void Reader::text(const char* key, std::string& out, std::size_t max) {
-  const Json* field = find(key);
-  if (field == nullptr) return;
-  if (!field->is_string()) return fail(key, "is not text");
-  const auto& value = field->get_ref<const std::string&>();
-  if (value.size() > max) return fail(key, "is longer than " + std::to_string(max) + " bytes");
-  out = value;
-}
-
-void Reader::binary(const char* key, std::string& out, std::size_t max) {
-  const Json* field = find(key);
-  if (field == nullptr) return;
-  if (!field->is_binary()) return fail(key, "is not a byte string");
-  const auto& value = field->get_binary();
-  if (value.size() > max) return fail(key, "is longer than " + std::to_string(max) + " bytes");
-  out.assign(value.begin(), value.end());
-}
-
-void Reader::flag(const char* key, bool& out) {
-  const Json* field = find(key);
-  if (field == nullptr) return;
-  if (!field->is_boolean()) return fail(key, "is not true or false");
-  out = field->get<bool>();
-}
-
-void Reader::number(const char* key, std::uint64_t& out, std::uint64_t min, std::uint64_t max) {
-  const Json* field = find(key);
-  if (field == nullptr) return;
-  if (!field->is_number_unsigned()) return fail(key, "is not an unsigned number");
-  const auto value = field->get<std::uint64_t>();
-  if (value < min || value > max) {
-    return fail(key, "is " + std::to_string(value) + ", outside of " + std::to_string(min) +
-                         " to " + std::to_string(max));
-  }
-  out = value;
-}
-
-void Reader::number(const char* key, std::uint32_t& out, std::uint32_t min, std::uint32_t max) {
-  std::uint64_t value = out;
-  number(key, value, min, max);
-  out = static_cast<std::uint32_t>(value);
-}
-
-void Reader::port(const char* key, std::uint16_t& out) {
-  std::uint64_t value = out;
-  number(key, value, 1, std::numeric_limits<std::uint16_t>::max());
-  out = static_cast<std::uint16_t>(value);
-}
-
-const Json* Reader::find(const char* key) const {
-  if (error_ || !value_.is_object()) return nullptr;
-  const auto field = value_.find(key);
-  return field == value_.end() ? nullptr : &*field;
-}
-
-const Json* Reader::find_list(const char* key, std::size_t max) {
-  const Json* field = find(key);
-  if (field == nullptr) return nullptr;
-  if (!field->is_array()) {
-    fail(key, "is not a list");
-    return nullptr;
-  }
-  if (field->size() > max) {
-    fail(key, "has more than " + std::to_string(max) + " items");
-    return nullptr;
-  }
-  return field;
-}
-
-std::string Reader::at(const char* key) const {
-  return path_.empty() ? key : path_ + "." + key;
-}
-
-void Reader::fail(const char* key, const std::string& what) {
-  if (!error_) error_ = util::malformed(at(key) + " " + what);
 }
 
 }  // namespace weir::table::cbor

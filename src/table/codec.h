@@ -28,6 +28,8 @@ struct EncodedResource {
 };
 
 EncodedResource encode(const Resource& resource);
+EncodedResource encode(const Backend& backend);
+EncodedResource encode(const Host& host);
 
 /// `bytes` come from outside: every wrong type, size and value is a Malformed error that names the
 /// field. Checks single values only; a route may name a backend that is not in the table.

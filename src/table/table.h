@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "util/boxed.h"
 #include "util/rare.h"
 
 /// The route table: what the controller knows and the proxy needs, as plain values.
@@ -324,7 +325,7 @@ struct Route {
   std::string origin;                     ///< where it was written, for logs: "namespace/ingress"
   bool https_only = false;                ///< plain requests get 308 to the same URL over https
   std::vector<WeightedBackend> backends;  ///< empty: 404 is the answer
-  std::optional<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
+  util::Boxed<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
   util::Rare<RequestPolicy> requests = {};
   util::Rare<Retries> retries = {};
   util::Rare<RouteRules> rules = {};
@@ -360,7 +361,7 @@ struct Host {
   std::string name;  ///< "shop.example", "*.shop.example", or "" for every other name; lower case
   /// Certificate::name, first is preferred; empty: the default certificate.
   std::vector<std::string> certificates;
-  std::optional<ClientCertificates> client_certificates;
+  util::Boxed<ClientCertificates> client_certificates;
   std::string ciphers;  ///< as TlsSettings::ciphers, for this host; empty: those
   /// Backend::name that gets the TLS connections for this name as they are, undecrypted; or empty.
   std::string passthrough;

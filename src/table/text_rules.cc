@@ -19,6 +19,13 @@ bool is_label(std::string_view label) {
 
 }  // namespace
 
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
 bool is_host_name(std::string_view name) {
   if (name.empty() || name.size() > 253) return false;
   for (;;) {

@@ -23,6 +23,9 @@ inline constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 50;
 inline constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
 inline constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;
 
+/// Names end up in logs and metrics: no byte below 0x20, nor 0x7f.
+bool has_control_character(std::string_view text);
+
 /// Lower-case labels between dots (RFC 1123 §2.1, and "_", which DNS has in use).
 bool is_host_name(std::string_view name);
 

@@ -15,7 +15,7 @@ class TableMaker {
  public:
   explicit TableMaker(unsigned seed) : random_(seed + 1) {}
 
-  std::uint32_t below(std::uint32_t limit) { return random_() % limit; }
+  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
   bool one_in(std::uint32_t n) { return below(n) == 0; }
 
   table::Resource resource(table::ResourceKind kind) {

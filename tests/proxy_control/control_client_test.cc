@@ -122,9 +122,9 @@ class FakeService : public ControlClient::Handler {
  public:
   std::map<table::ResourceKey, util::ContentHash> held() const override { return held_; }
 
-  std::vector<Refusal> apply(const table::Update& update, std::function<void()> live) override {
+  std::vector<Refusal> apply(table::Update update, std::function<void()> live) override {
     const std::lock_guard lock(mutex_);
-    updates_.push_back(update);
+    updates_.push_back(std::move(update));
     if (at_once_) {
       live();
     } else {

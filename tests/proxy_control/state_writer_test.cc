@@ -17,7 +17,7 @@ class StateWriterTest : public ::testing::Test {
   StateFile file() { return {path_, std::make_unique<MemoryKeys>(nullptr), true}; }
   std::unique_ptr<StateWriter> writer(StateWriter::Pace pace) {
     return std::make_unique<StateWriter>(
-        io_, file(), [this] { return table_; }, counters_, pace);
+        io_, file(), [this] { return [table = table_] { return table; }; }, counters_, pace);
   }
   std::size_t kept() { return file().load().value().update.upserts.size(); }
   void add(const std::string& host) { table_.push_back(table::encode(make_host(host))); }

@@ -217,6 +217,20 @@ TEST(Codec, WritesTheBytesOfTheDocument) {
                                         "64 6e616d65 65 612f623a31"));  // "name": "a/b:1"
 }
 
+// Of release 0.1: a proxy that holds a resource is not sent it again by a controller that is newer.
+TEST(Codec, WritesWhatReleasesBeforeItWrote) {
+  const auto hash = [](const Resource& resource) { return util::to_hex(encode(resource).hash); };
+  EXPECT_EQ(hash(settings()), "86c949264476f0cf062f122402f299d6");
+  EXPECT_EQ(hash(stapled()), "1290a9a6ee0e80a403b2442306d45bd8");
+  EXPECT_EQ(hash(shop()), "ad00a19113b763a69e1af7eb1170d9d0");
+  EXPECT_EQ(hash(outside()), "d1fbae130223f97649d92a03113976a3");
+  EXPECT_EQ(hash(balanced()), "df97d1ee6a1243fb7700d5cb6ec859fc");
+  EXPECT_EQ(hash(secured()), "f842ee960296c0b98a85fc14f902895b");
+  EXPECT_EQ(hash(retried()), "b3539ba29c3e69f3cfa1bfa3c6c0015a");
+  EXPECT_EQ(hash(tunnelled()), "8307a2004ae4c6d109cdc9cdce1cc9a9");
+  EXPECT_EQ(hash(TrustBundle{"default/ca", "ca", "crl"}), "d77b464c1eccbd283a6f7538cf9889c8");
+}
+
 TEST(Codec, LeavesOutWhatIsAtItsDefault) {
   EXPECT_EQ(bytes_of(Settings{}), from_hex("a0"));
 }
@@ -236,6 +250,21 @@ TEST(Codec, PassesOverUnknownFields) {
 
   ASSERT_TRUE(host_read) << host_read.error().detail;
   EXPECT_EQ(std::get<Host>(*host_read).name, "x");
+}
+
+TEST(Codec, RoutesOfOnePolicyShareIt) {
+  auto made = tunnelled();
+  made.routes[0].tunnels = tunnel_policy();
+  Retries retries;
+  retries.tries = 5;
+  made.routes[0].retries = retries;
+  retries.tries = 6;
+  made.routes[1].retries = retries;
+
+  const auto read = std::get<Host>(*decode(ResourceKind::Host, bytes_of(made)));
+
+  EXPECT_EQ(&*read.routes[0].tunnels, &*read.routes[1].tunnels);
+  EXPECT_NE(&*read.routes[0].retries, &*read.routes[1].retries);
 }
 
 TEST(Codec, DifferentValuesHaveDifferentHashes) {
