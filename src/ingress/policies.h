@@ -54,6 +54,7 @@ struct Policies {
     bool is_sticky = false;
     std::optional<table::StickyCookie::Mode> sticky_mode;
     table::StickyCookie cookie;  ///< but for its mode and salt
+    table::EndpointLimits limits;
 
     bool operator==(const Balancing&) const = default;
   };

@@ -50,7 +50,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   };
   class Relay;
   friend class Relay;
-  /// Whether a handshake may go on to an endpoint.
+  /// Whether a request may go on to an endpoint.
   struct Admission {
     std::optional<AnswerReason> refused;
     bool client_has_left = false;
@@ -88,6 +88,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// May wait for the handshake's turn.
   Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
+  /// Who takes the request next, where endpoints have a limit. May wait for room at one, so long
+  /// that the backend has become another.
+  Task<Admission> take_endpoint(BackendRef& backend, Tries& tries, const RequestParts& parts,
+                                Affinity& affinity, EndpointRef& endpoint, RequestPlace& place);
   Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
   /// The handshake on what `connect` made.
   Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,

@@ -52,6 +52,8 @@ enum class AnswerReason : std::uint8_t {
   TunnelTotalLimit,          // 503: the process has as many as it may
   TunnelRate,                // 503: too many handshakes for the route's rate
   Draining,                  // 503: no new tunnels, for the process ends
+  QueueFull,                 // 503: all endpoints have as much to do as they may, and so many wait
+  QueueTimeout,              // 503: has waited for one of them for too long
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -92,6 +94,8 @@ struct alignas(64) Counters {
   Cell upstream_reuses;
   Cell upstream_retries;
   Cell endpoint_ejections;
+  Cell requests_waiting;  // gauge: for an endpoint with room
+  Cell requests_queued;   // had to wait so
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;
   Cell upstream_handshakes_resumed;  // of those that were ok

@@ -182,6 +182,10 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_endpoint_ejections_total",
             "Times that a worker left an endpoint out for a while, after failures in a row.",
             sum(&Counters::endpoint_ejections));
+    gauge("weir_proxy_requests_waiting", "Requests that wait for an endpoint with room.",
+          sum(&Counters::requests_waiting));
+    counter("weir_proxy_requests_queued_total", "Requests that had to wait so.",
+            sum(&Counters::requests_queued));
   }
 
   using TunnelCellOf = std::function<const proxy::Cell&(const TunnelCounters&)>;

@@ -163,6 +163,15 @@ Json write(const PassiveHealth& health) {
   return map;
 }
 
+Json write(const EndpointLimits& limits) {
+  static const EndpointLimits usual;
+  Json map = Json::object();
+  put(map, "requests", limits.requests, usual.requests);
+  put(map, "queue", limits.queue, usual.queue);
+  put(map, "queue_timeout_ms", limits.queue_timeout_ms, usual.queue_timeout_ms);
+  return map;
+}
+
 Json write(const Retries& retries) {
   static const Retries usual;
   Json map = Json::object();
@@ -327,6 +336,7 @@ struct WriteResource {
     if (backend.passive_health != usual.passive_health) {
       map["passive_health"] = write(backend.passive_health);
     }
+    if (!backend.limits.is_usual()) map["limits"] = write(*backend.limits);
     put_choice(map, "proxy_protocol", backend.proxy_protocol, usual.proxy_protocol,
                kProxyProtocols);
     return map;
@@ -472,6 +482,14 @@ PassiveHealth read_passive_health(Reader map) {
   map.number("first_ms", health.first_ms, 1, kMaxMilliseconds);
   map.number("most_ms", health.most_ms, 1, kMaxMilliseconds);
   return health;
+}
+
+EndpointLimits read_endpoint_limits(Reader map) {
+  EndpointLimits limits;
+  map.number("requests", limits.requests, 0, kMaxEndpointRequests);
+  map.number("queue", limits.queue, 0, kMaxEndpointQueue);
+  map.number("queue_timeout_ms", limits.queue_timeout_ms, 1, kMaxMilliseconds);
+  return limits;
 }
 
 Retries read_retries(Reader map) {
@@ -703,6 +721,9 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   }
   if (const Json* health = map.find("passive_health")) {
     backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
+  }
+  if (const Json* limits = map.find("limits")) {
+    backend.limits = read_endpoint_limits(Reader(*limits, "limits", error));
   }
   map.choice("proxy_protocol", backend.proxy_protocol, kProxyProtocols);
   return backend;

@@ -110,6 +110,16 @@ struct PassiveHealth {
   bool operator==(const PassiveHealth&) const = default;
 };
 
+/// How much one endpoint gets to do at once, and what becomes of requests beyond that. Tunnels do
+/// not count.
+struct EndpointLimits {
+  std::uint32_t requests = 0;  ///< in flight, over all workers; 0: any number
+  std::uint32_t queue = 100;   ///< so many wait for one of the endpoints, others get 503 …
+  std::uint32_t queue_timeout_ms = 5'000;  ///< … and so do they after this
+
+  bool operator==(const EndpointLimits&) const = default;
+};
+
 /// HAProxy's "The PROXY protocol": tells a server whom a connection comes from.
 enum class ProxyProtocol : std::uint8_t { None, V1, V2 };
 
@@ -121,6 +131,7 @@ struct Backend {
   Balancing balancing = {};
   std::optional<StickyCookie> sticky_cookie = {};
   PassiveHealth passive_health = {};
+  util::Rare<EndpointLimits> limits = {};
   ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
 
   bool operator==(const Backend&) const = default;

@@ -92,6 +92,7 @@ class TableMaker {
   table::Backend backend() {
     table::Backend made;
     made.name = name();
+    if (one_in(2)) made.limits = table::EndpointLimits{below(100), below(100), 1 + below(1000)};
     if (one_in(3)) {
       made.dns =
           table::DnsName{"shop.example", static_cast<std::uint16_t>(1 + below(65535)), one_in(2)};

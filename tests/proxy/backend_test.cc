@@ -42,7 +42,8 @@ class BackendTest : public testing::Test {
   }
 
   EventLoop loop_;
-  EndpointMap endpoints_{loop_};
+  SharedBackends shared_;
+  EndpointMap endpoints_{loop_, shared_};
   TimerWheel::TimePoint now_ = loop_.now();
   std::uint64_t random_ = 7;
   std::optional<std::uint64_t> hash_;

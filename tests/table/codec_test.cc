@@ -80,6 +80,7 @@ Backend balanced() {
                                     3600,
                                     true};
   made.passive_health = {2, 500, 30'000};
+  made.limits = EndpointLimits{8, 20, 1'500};
   made.proxy_protocol = ProxyProtocol::V2;
   return made;
 }
@@ -346,6 +347,15 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   wrong = balanced();
   wrong.passive_health.first_ms = 0;
   EXPECT_EQ(refusal(wrong), "passive_health.first_ms is 0, outside of 1 to 86400000");
+  for (const auto& [limits, reason] : {
+           std::pair{EndpointLimits{1'000'001}, "requests is 1000001, outside of 0 to 1000000"},
+           std::pair{EndpointLimits{1, 100'001}, "queue is 100001, outside of 0 to 100000"},
+           std::pair{EndpointLimits{1, 1, 0}, "queue_timeout_ms is 0, outside of 1 to 86400000"},
+       }) {
+    wrong = balanced();
+    wrong.limits = limits;
+    EXPECT_EQ(refusal(wrong), std::string("limits.") + reason);
+  }
 
   auto bad_host = retried();
   Retries retries;
