@@ -198,10 +198,10 @@ std::string frame_head(std::size_t payload) {
   if (payload < 126) {
     add(1);
   } else if (payload < 65536) {
-    head += 126;
+    head += '\x7e';
     add(2);
   } else {
-    head += 127;
+    head += '\x7f';
     add(8);
   }
   return head;

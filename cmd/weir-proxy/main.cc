@@ -35,12 +35,7 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   timeout("--body-timeout", times.body, "Between two reads of a request body; 408");
   timeout("--body-grace", times.body_grace,
           "Waiting for a request body before --min-body-bytes-per-second counts");
-  timeout("--connect-timeout", times.connect,
-          "One try to connect to an endpoint; 504 after the last");
-  timeout("--response-head-timeout", times.response_head,
-          "From the whole request to the response head; 504");
-  timeout("--response-body-timeout", times.response_body, "Between two reads of a response body");
-  timeout("--send-timeout", times.send, "Between two writes that made progress");
+  timeout("--send-timeout", times.send, "Between two writes to a client");
   timeout("--keep-alive-timeout", times.keep_alive, "Idle client connection");
   timeout("--upstream-idle-timeout", times.upstream_idle, "Idle pooled connection to an endpoint");
   timeout("--upstream-lifetime", times.upstream_lifetime,
@@ -53,7 +48,6 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   flags.number("--max-head-fields", limits.head_fields, 8, 10'000, "Fields of a request head; 431");
   flags.size("--max-response-head-bytes", limits.response_head_bytes,
              "Status line and fields of a response; 502", 1024, kMost);
-  flags.size("--max-body-bytes", limits.body_bytes, "Request body; 413; 0: no limit");
   flags.number("--min-body-bytes-per-second", limits.body_bytes_per_second, 0, 1'000'000'000,
                "Request body, on average; 408; 0: any rate");
   flags.size("--max-held-bytes", limits.held_bytes,

@@ -20,8 +20,7 @@ class Reader {
 
   ReadAnnotations run() {
     for (const auto& [name, value] : ingress_.meta.annotations) {
-      // As ingress-nginx does: empty is as good as not there.
-      if (const auto text = trimmed(value); is_ours(name) && !text.empty()) read(name, text);
+      if (is_ours(name)) read(name, trimmed(value));
     }
     policies_.settle();
     if (unknown_ > kMostUnknown) {
@@ -46,6 +45,12 @@ class Reader {
     return found != ingress_.meta.annotations.end() && !trimmed(found->second).empty();
   }
 
+  bool counts_when_empty(const Annotation& annotation) const {
+    const auto* list = std::get_if<List>(&annotation.type);
+    return list != nullptr && list->must_have_items &&
+           std::ranges::none_of(annotation.aliases, [&](auto alias) { return has(alias); });
+  }
+
   /// Another name of the same annotation counts before this one.
   bool is_hidden(std::string_view name, const Annotation& annotation) const {
     if (name == annotation.name) return false;
@@ -59,6 +64,8 @@ class Reader {
 
   void read(std::string_view name, std::string_view text) {
     const auto* annotation = find_annotation(name);
+    // As ingress-nginx does: empty is as good as not there, but for lists of who may come in.
+    if (text.empty() && (annotation == nullptr || !counts_when_empty(*annotation))) return;
     if (annotation == nullptr) {
       add_unknown(name);
       return;
@@ -68,7 +75,9 @@ class Reader {
       case Effect::NotYet:
         add("NotInEffect", name,
             fmt::format("weir knows this annotation, but it has no effect yet{}{}",
-                        annotation->note.empty() ? "" : "; ", annotation->note));
+                        annotation->close == nullptr && annotation->note.empty() ? "" : "; ",
+                        annotation->close == nullptr ? annotation->note : kClosed));
+        if (annotation->close != nullptr) annotation->close(policies_);
         break;
       case Effect::Refused:
         if (!asks_for_nothing(*annotation, text)) {
@@ -101,7 +110,8 @@ class Reader {
       }
       return;
     }
-    const bool may_be_in_config_map = !annotation.twin.empty() && annotation.if_wrong.empty();
+    const bool may_be_in_config_map =
+        !annotation.twin.empty() && annotation.if_wrong.empty() && annotation.close == nullptr;
     add(complaint->is_not_yet ? "NotInEffect" : "InvalidAnnotation", name,
         fmt::format("{}; {}{}", complaint->why, complaint->instead,
                     may_be_in_config_map

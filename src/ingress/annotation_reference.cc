@@ -46,6 +46,7 @@ std::string text_of(const Annotation& annotation) {
   if (annotation.effect == Effect::Partly)
     text += fmt::format(". Not all of it: {}", annotation.note);
   if (!annotation.needs.empty()) text += fmt::format(". Needs `{}`", annotation.needs);
+  if (annotation.close != nullptr) text += fmt::format(". With a wrong value {}", kClosed);
   for (const auto alias : annotation.aliases) text += fmt::format(". Also written `{}`", alias);
   return text;
 }
@@ -71,8 +72,9 @@ void add_rest(std::string_view title, std::string_view text, Effect effect, std:
   for (const auto& theme : annotation_themes()) {
     for (const auto& annotation : theme.annotations) {
       if (annotation.effect != effect) continue;
-      rows += fmt::format("| `{}` | {} | {} |\n", annotation.name, cell(annotation.text),
-                          cell(annotation.note));
+      rows +=
+          fmt::format("| `{}` | {} | {} |\n", annotation.name, cell(annotation.text),
+                      annotation.close == nullptr ? cell(annotation.note) : std::string(kClosed));
     }
   }
   if (rows.empty()) return;

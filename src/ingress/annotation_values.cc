@@ -157,7 +157,7 @@ struct Describer {
   }
 
   std::string operator()(const Number& number) const {
-    const std::string what =
+    std::string what =
         number.unit.empty() ? "a whole number" : fmt::format("a whole number of {}", number.unit);
     if (number.most == std::numeric_limits<std::uint32_t>::max() && number.least == 0) return what;
     return fmt::format("{} from {} to {}{}{}", what, number.least, number.most,
@@ -285,7 +285,10 @@ std::optional<Complaint> take_value(const Annotation& annotation, std::string_vi
           : fmt::format("\"{}\" is not {}", shortened(text), describe(annotation.type, "\"")),
       annotation.usual.empty() ? std::string("it counts as not there")
                                : fmt::format("the default, {}, counts", annotation.usual)};
-  if (!annotation.if_wrong.empty()) {
+  if (annotation.close != nullptr) {
+    annotation.close(policies);
+    complaint.instead = kClosed;
+  } else if (!annotation.if_wrong.empty()) {
     std::visit(Taker{annotation.if_wrong, policies}, annotation.type);
     complaint.instead = fmt::format("{} counts", annotation.if_wrong);
   }

@@ -40,8 +40,12 @@ struct Complaint {
   std::string instead;      ///< "the default, on, counts"
 };
 
+/// What becomes of paths whose protection cannot be had (Annotation::close).
+inline constexpr std::string_view kClosed = "paths that it was to protect answer 503";
+
 /// Puts a value, trimmed and not empty, into the policies: that of an annotation or of its twin in
-/// the ConfigMap. With a complaint they are as before, or have `if_wrong`. The type has a `set`.
+/// the ConfigMap. With a complaint they are as before, or have `if_wrong`, or are closed. The type
+/// has a `set`.
 std::optional<Complaint> take_value(const Annotation& annotation, std::string_view text,
                                     Policies& policies);
 

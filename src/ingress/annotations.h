@@ -57,7 +57,8 @@ struct List {
   std::size_t most = 100;                         ///< items
   bool (*fits)(std::string_view item) = nullptr;  ///< nullptr: all
   void (*set)(Policies&, std::vector<std::string>) = nullptr;
-  bool any_case = false;  ///< items are taken in lower case
+  bool any_case = false;         ///< items are taken in lower case
+  bool must_have_items = false;  ///< an empty annotation is wrong; else it is as good as none
 };
 
 struct Choice {
@@ -71,7 +72,7 @@ struct Text {
   std::string_view what;                          ///< "a path that starts with /"
   std::size_t most = 1024;                        ///< bytes
   bool (*fits)(std::string_view text) = nullptr;  ///< nullptr: all without control characters
-  void (*set)(Policies&, std::string) = nullptr;
+  void (*set)(Policies&, const std::string&) = nullptr;
 };
 
 using ValueType = std::variant<Flag, Number, Duration, Size, List, Choice, Text>;
@@ -114,8 +115,11 @@ struct Annotation {
   std::string_view twin = {};  ///< the ConfigMap's key for the default of all Ingresses
   std::vector<std::string_view> aliases = {};  ///< with prefix; they count only without `name`
   std::string_view if_wrong = {};  ///< counts instead of a wrong value; empty: the default does
-  std::string_view needs = {};     ///< an annotation without which this one is nothing
-  std::string_view since = {};     ///< the version of weir; empty: not in effect
+  /// Of what protects: a value that is wrong, or without effect as yet, does this, and so nobody
+  /// gets in who should not. nullptr: it protects nothing.
+  void (*close)(Policies&) = nullptr;
+  std::string_view needs = {};  ///< an annotation without which this one is nothing
+  std::string_view since = {};  ///< the version of weir; empty: not in effect
 };
 
 struct AnnotationTheme {

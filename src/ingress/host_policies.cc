@@ -79,12 +79,16 @@ RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
     : policies_(policies),
       redirects_(redirects),
       upstream_tls_(std::move(upstream_tls)),
+      requests_(policies.requests),
+      rules_(policies.rules_of_routes()),
       retries_(policies.retries_of_routes()),
       tunnels_(policies.tunnels) {}
 
 void RoutePolicies::apply_to(table::Route& route) const {
   route.https_only = redirects_ && !is_exempt_from_redirects(route.match.path);
   route.upstream_tls = upstream_tls_;
+  route.requests = requests_;
+  route.rules = rules_;
   route.retries = retries_;
   route.sticky = policies_.balancing.is_sticky && !route.backends.empty();
   route.tunnels = tunnels_;

@@ -27,6 +27,8 @@ class RoutePolicies {
   const Policies& policies_;
   bool redirects_;
   std::optional<table::UpstreamTls> upstream_tls_;
+  util::Rare<table::RequestPolicy> requests_;
+  util::Rare<table::RouteRules> rules_;
   util::Rare<table::Retries> retries_;
   util::Rare<table::TunnelPolicy> tunnels_;
 };

@@ -8,6 +8,8 @@ namespace weir::ingress {
 
 void Policies::settle() {
   const auto level = std::exchange(unsettled, {});
+  if (level.read_timeout_s) requests.read_timeout_ms = *level.read_timeout_s * 1'000;
+  if (level.send_timeout_s) requests.send_timeout_ms = *level.send_timeout_s * 1'000;
   constexpr auto kNone = std::numeric_limits<std::uint32_t>::max();
   const auto timeout =
       std::min(level.read_timeout_s.value_or(kNone), level.send_timeout_s.value_or(kNone));
@@ -16,6 +18,14 @@ void Policies::settle() {
   } else if (timeout != kNone) {
     tunnels.idle_timeout_ms = timeout * 1'000;
   }
+}
+
+table::RouteRules Policies::rules_of_routes() const {
+  table::RouteRules rules;
+  rules.access.closed = access.is_closed || access.allowed.is_wrong || access.denied.is_wrong;
+  rules.access.allowed = access.allowed.list;
+  rules.access.denied = access.denied.list;
+  return rules;
 }
 
 table::Retries Policies::retries_of_routes() const {

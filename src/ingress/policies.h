@@ -19,6 +19,23 @@ struct Policies {
   /// Paths that begin with one of these are never redirected. Only the ConfigMap sets it.
   std::vector<std::string> no_redirect_paths = {"/.well-known/acme-challenge"};
   table::TunnelPolicy tunnels;
+  table::RequestPolicy requests;
+
+  struct Access {
+    struct Networks {
+      std::vector<std::string> list;
+      bool is_wrong = false;  ///< nobody can tell whom it was to let in
+
+      bool operator==(const Networks&) const = default;
+    };
+    Networks allowed;
+    Networks denied;
+    bool is_closed = false;  ///< some other protection cannot be had
+
+    bool operator==(const Access&) const = default;
+  };
+  Access access;
+
   table::Retries retries;
   bool is_tried_once = false;
   bool retry_non_idempotent = false;  ///< goes before what `retries` says; ConfigMap only
@@ -74,6 +91,7 @@ struct Policies {
   /// ConfigMap, whichever of them they are.
   void settle();
 
+  table::RouteRules rules_of_routes() const;
   /// `retries` with all that counts beside it.
   table::Retries retries_of_routes() const;
 

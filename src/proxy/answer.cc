@@ -33,6 +33,8 @@ Wording wording_of(AnswerReason reason) {
       return {403, "Forbidden", "This address takes no WebSockets."};
     case AnswerReason::OriginDenied:
       return {403, "Forbidden", "Pages of this origin may not open a WebSocket here."};
+    case AnswerReason::AddressDenied:
+      return {403, "Forbidden", "Your address may not come in here."};
     case AnswerReason::NoRoute:
       return {404, "Not Found", "No route leads from this host and path to a service."};
     case AnswerReason::HeadTimeout:
@@ -63,6 +65,8 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "The proxy has as many WebSockets as it may."};
     case AnswerReason::TunnelRate:
       return {503, "Service Unavailable", "Too many WebSockets are being opened at once."};
+    case AnswerReason::AccessUnsettled:
+      return {503, "Service Unavailable", "It is not settled who may come in here."};
     case AnswerReason::Draining:
       return {503, "Service Unavailable", "The proxy is going away."};
     case AnswerReason::QueueFull:

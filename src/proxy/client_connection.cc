@@ -308,16 +308,27 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
     co_return co_await answer(AnswerReason::HttpsRedirect, std::move(location));
   }
   if (route->backends.empty()) co_return co_await answer(AnswerReason::NoRoute);
-  if (const auto limit = worker_.options.limits.body_bytes;
+  const auto& chosen = LiveTable::choose_backend(*route, worker_.random);
+  co_return co_await pass_rules(table.find_backend(chosen));
+}
+
+Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
+  auto& exchange = *exchange_;
+  const auto& request = exchange.request;
+  const auto& route = *exchange.route;
+  if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
+  if (const auto* rules = exchange.host->rules_of(route)) {
+    const auto refused = rules->access.refuse(exchange.origin.client);
+    if (refused) co_return co_await answer(*refused);
+  }
+  if (const auto limit = route.requests->body_bytes;
       limit != 0 && request.framing.kind == Framing::Kind::Length &&
       request.framing.length > limit) {
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
-  auto backend = table.find_backend(LiveTable::choose_backend(*route, worker_.random));
-  if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   UpstreamLaneRef lane;
-  if (route->upstream_tls) {
-    auto found = worker_.upstream_tls.lane_for(*route->upstream_tls, exchange.host_name);
+  if (route.upstream_tls) {
+    auto found = worker_.upstream_tls.lane_for(*route.upstream_tls, exchange.host_name);
     if (!found) {
       log_upstream_tls(backend->name(), "any endpoint", found.error().detail);
       co_return co_await answer(AnswerReason::UpstreamTls);

@@ -84,6 +84,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
+  Task<Next> pass_rules(BackendRef backend);
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// May wait for the handshake's turn.
@@ -92,7 +94,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// that the backend has become another.
   Task<Admission> take_endpoint(BackendRef& backend, Tries& tries, const RequestParts& parts,
                                 Affinity& affinity, EndpointRef& endpoint, RequestPlace& place);
-  Task<Stream> connect(const Endpoint& endpoint, AnswerReason& failure);
+  Task<Stream> connect(const Endpoint& endpoint, const table::RequestPolicy& policy,
+                       AnswerReason& failure);
   /// The handshake on what `connect` made.
   Task<bool> start_upstream_tls(Stream& stream, const Endpoint& endpoint,
                                 const std::string& backend, UpstreamLane& lane,

@@ -64,6 +64,10 @@ const char* reason_name(AnswerReason reason) {
       return "queue_full";
     case AnswerReason::QueueTimeout:
       return "queue_timeout";
+    case AnswerReason::AddressDenied:
+      return "address_denied";
+    case AnswerReason::AccessUnsettled:
+      return "access_unsettled";
     case AnswerReason::Count:
       break;
   }

@@ -54,6 +54,8 @@ enum class AnswerReason : std::uint8_t {
   Draining,                  // 503: no new tunnels, for the process ends
   QueueFull,                 // 503: all endpoints have as much to do as they may, and so many wait
   QueueTimeout,              // 503: has waited for one of them for too long
+  AddressDenied,             // 403: by the route's lists of addresses
+  AccessUnsettled,           // 503: what protects the route is not to be had
   Count,
 };
 const char* reason_name(AnswerReason reason);

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "proxy/host_rules.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
 #include "table/table.h"
@@ -14,6 +16,15 @@ namespace weir::proxy {
 /// What one generation changes, built once and shared by all workers, which only swap pointers.
 /// Immutable after it has been handed to the first worker.
 struct Delta {
+  struct NewHost {
+    template <std::convertible_to<std::shared_ptr<const table::Host>> Given>
+    NewHost(Given given)  // NOLINT(google-explicit-constructor): it is a host, with its rules
+        : host(std::move(given)), rules(HostRules::make(*host)) {}
+    const table::Host* operator->() const { return host.get(); }
+
+    std::shared_ptr<const table::Host> host;
+    std::shared_ptr<const HostRules> rules;  ///< nullptr: it has none
+  };
   struct NamedCertificate {
     std::string name;
     std::shared_ptr<const ServerCertificate> certificate;
@@ -29,7 +40,7 @@ struct Delta {
   std::vector<std::shared_ptr<const table::Backend>>
       backends;  ///< names that DNS answers filled in, too
   std::vector<std::string> removed_backends;
-  std::vector<std::shared_ptr<const table::Host>> hosts;
+  std::vector<NewHost> hosts;
   std::vector<std::string> removed_hosts;
   std::vector<NamedTrust> trust_bundles;
   std::vector<std::string> removed_trust_bundles;

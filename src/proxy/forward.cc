@@ -59,7 +59,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
                                    end_ - begin_ - head_length_);
   const auto body_start = exchange.request_body.take(after_head);
   if (body_start.malformed) co_return co_await answer_malformed(AnswerReason::BadRequest);
-  if (const auto limit = worker_.options.limits.body_bytes;
+  if (const auto limit = route.requests->body_bytes;
       limit != 0 && exchange.request_body.received() > limit) {
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
@@ -112,7 +112,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       worker_.counters.upstream_reuses.add();
     } else {
       auto failure = AnswerReason::ConnectFailed;
-      upstream.stream = co_await connect(*endpoint, failure);
+      upstream.stream = co_await connect(*endpoint, *route.requests, failure);
       upstream.lane = lane_number;
       upstream.close_after = loop().now();
       if (!announced) upstream.close_after += worker_.options.timeouts.upstream_lifetime;
@@ -164,7 +164,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   }
 }
 
-Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& failure) {
+Task<Stream> ClientConnection::connect(const Endpoint& endpoint, const table::RequestPolicy& policy,
+                                       AnswerReason& failure) {
   worker_.counters.upstream_connects.add();
   failure = AnswerReason::ConnectFailed;
   const auto open = [&] {
@@ -192,7 +193,7 @@ Task<Stream> ClientConnection::connect(const Endpoint& endpoint, AnswerReason& f
     co_return Stream();
   }
   Stream stream(loop(), io);
-  start_timer(worker_.options.timeouts.connect);
+  start_timer(std::chrono::milliseconds(policy.connect_timeout_ms));
   while (!io->writable) {
     const auto wake = co_await wait();
     if (wake == Wake::Timeout) failure = AnswerReason::ConnectTimeout;

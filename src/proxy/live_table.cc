@@ -94,7 +94,7 @@ void LiveTable::adopt(const Delta& delta) {
   for (const auto& name : delta.removed_trust_bundles) trust_.erase(name);
 }
 
-void LiveTable::take_host(const std::shared_ptr<const table::Host>& host) {
+void LiveTable::take_host(const Delta::NewHost& host) {
   remove_host(host->name);
   if (!host->passthrough.empty()) ++passthrough_hosts_;
   hosts_.insert(HostRef(new LiveHost(host)));

@@ -20,12 +20,17 @@ namespace weir::proxy {
 /// without touching what workers share.
 class LiveHost : public LocalRefCount<LiveHost> {
  public:
-  explicit LiveHost(std::shared_ptr<const table::Host> policy) : policy_(std::move(policy)) {}
+  explicit LiveHost(const Delta::NewHost& host) : policy_(host.host), rules_(host.rules) {}
   const std::string& name() const { return policy_->name; }
   const table::Host& policy() const { return *policy_; }
+  /// Those of one of its routes; nullptr: it has none.
+  const RouteRules* rules_of(const table::Route& route) const {
+    return route.rules.is_usual() ? nullptr : &rules_->of(*policy_, route);
+  }
 
  private:
   std::shared_ptr<const table::Host> policy_;
+  std::shared_ptr<const HostRules> rules_;  // nullptr: no route has any
 };
 using HostRef = boost::intrusive_ptr<const LiveHost>;
 
@@ -117,7 +122,7 @@ class LiveTable {
     return true;
   }
 
-  void take_host(const std::shared_ptr<const table::Host>& host);
+  void take_host(const Delta::NewHost& host);
   void remove_host(const std::string& name);
   void remove_backend(const std::string& name);
 

@@ -14,17 +14,15 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
-/// How long the data plane waits. Each has a flag of the same name (cmd/weir-proxy).
+/// How long the data plane waits, for clients above all: routes say how long for endpoints. Each
+/// has a flag of the same name (cmd/weir-proxy).
 struct Timeouts {
   std::chrono::milliseconds proxy_header{5'000};    ///< PROXY header, from accept
   std::chrono::milliseconds handshake{10'000};      ///< TLS handshake, from accept
   std::chrono::milliseconds head{60'000};           ///< request head, from its first byte → 408
   std::chrono::milliseconds body{60'000};           ///< between two reads of a request body → 408
   std::chrono::milliseconds body_grace{30'000};     ///< of Limits::body_bytes_per_second
-  std::chrono::milliseconds connect{5'000};         ///< one try to connect to an endpoint
-  std::chrono::milliseconds response_head{60'000};  ///< request sent until response head → 504
-  std::chrono::milliseconds response_body{60'000};  ///< between two reads of a response body
-  std::chrono::milliseconds send{60'000};           ///< between two writes that made progress
+  std::chrono::milliseconds send{60'000};           ///< between two writes to a client
   std::chrono::milliseconds keep_alive{75'000};     ///< idle client connection
   std::chrono::milliseconds upstream_idle{55'000};  ///< idle pooled connection to an endpoint
   std::chrono::milliseconds upstream_lifetime{3'600'000};  ///< pooled connection, from connect
@@ -36,8 +34,6 @@ struct Limits {
   std::size_t uri_bytes = 16 * 1024;   ///< request target → 414
   std::size_t head_fields = 128;       ///< fields of a head → 431
   std::size_t response_head_bytes = 64 * 1024;
-  /// Request body → 413; 0: no limit.
-  std::uint64_t body_bytes = 0;
   /// Request body, on average over the time that weir waits for it, behind `Timeouts::body_grace`
   /// → 408; 0: any rate.
   std::uint64_t body_bytes_per_second = 0;

@@ -52,12 +52,13 @@ Task<ClientConnection::Way> ClientConnection::find_way() {
 Task<bool> ClientConnection::pass_through(BackendRef backend, HostRef host, std::string_view name) {
   std::vector<EndpointRef> tried;
   auto failure = AnswerReason::NoEndpoint;
+  const table::RequestPolicy usual;
   for (;;) {
     Choosing choosing{loop().now(), worker_.random, std::nullopt, true, tried};
     choosing.tunnels = &worker_.tunnels.registry();
     auto endpoint = backend->choose(choosing);
     if (endpoint == nullptr) co_return false;
-    auto stream = co_await connect(*endpoint, failure);
+    auto stream = co_await connect(*endpoint, usual, failure);
     if (cancelled()) co_return false;
     if (stream.is_open() && !announce(address_, *backend, stream)) stream.close();
     if (stream.is_open()) {

@@ -83,7 +83,7 @@ bool ClientConnection::Relay::send_request_body() {
   body_read_ = true;
   const auto bytes = scratch.first(result.bytes);
   const auto taken = body.take(bytes);
-  const auto limit = worker_.options.limits.body_bytes;
+  const auto limit = exchange_.route->requests->body_bytes;
   if (taken.malformed || (limit != 0 && body.received() > limit)) {
     // The backend sees a body that never ends; its answer would be about something else.
     if (phase_ == Phase::Head) {
@@ -370,15 +370,18 @@ bool ClientConnection::Relay::waits_for_client() const {
 std::chrono::milliseconds ClientConnection::Relay::patience() const {
   const auto& timeouts = worker_.options.timeouts;
   if (!to_client_.empty()) return timeouts.send;
+  const auto& policy = *exchange_.route->requests;
+  const std::chrono::milliseconds read_timeout(policy.read_timeout_ms);
   if (waits_for_client()) {
-    const auto usual = phase_ == Phase::Head ? timeouts.body : timeouts.response_body;
+    const auto usual = phase_ == Phase::Head ? timeouts.body : read_timeout;
     return body_rate_.limit(usual, worker_.loop.now());
   }
-  if (phase_ != Phase::Head) return timeouts.response_body;
+  if (phase_ != Phase::Head) return read_timeout;
   if (!exchange_.upgrade.empty()) {
     return std::chrono::milliseconds(exchange_.route->tunnels->handshake_timeout_ms);
   }
-  return head_sent_ && to_backend_.empty() ? timeouts.response_head : timeouts.send;
+  return head_sent_ && to_backend_.empty() ? read_timeout
+                                           : std::chrono::milliseconds(policy.send_timeout_ms);
 }
 
 void ClientConnection::Relay::time_out() {

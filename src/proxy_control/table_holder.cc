@@ -53,7 +53,7 @@ struct AddTo {
         return fmt::format("routes[{}].upstream_tls.ciphers: {}", i, checked.error().detail);
       }
     }
-    delta.hosts.push_back(std::make_shared<const table::Host>(std::move(host)));
+    delta.hosts.emplace_back(std::make_shared<const table::Host>(std::move(host)));
     return std::nullopt;
   }
   std::optional<std::string> operator()(table::TrustBundle&& bundle) const {

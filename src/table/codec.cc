@@ -31,7 +31,7 @@ constexpr std::size_t kMaxStatuses = 64;
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMaxOcsp = 64 * 1024;
-constexpr std::size_t kMaxTrustedNetworks = 4096;
+constexpr std::size_t kMaxNetworks = 4096;
 constexpr std::size_t kMaxFieldName = 256;
 constexpr std::uint32_t kMaxSessionTimeout = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
@@ -185,6 +185,16 @@ Json write(const Retries& retries) {
   return map;
 }
 
+Json write(const RequestPolicy& requests) {
+  static const RequestPolicy usual;
+  Json map = Json::object();
+  put(map, "body_bytes", requests.body_bytes, usual.body_bytes);
+  put(map, "connect_timeout_ms", requests.connect_timeout_ms, usual.connect_timeout_ms);
+  put(map, "send_timeout_ms", requests.send_timeout_ms, usual.send_timeout_ms);
+  put(map, "read_timeout_ms", requests.read_timeout_ms, usual.read_timeout_ms);
+  return map;
+}
+
 Json write(const TunnelPolicy& tunnels) {
   static const TunnelPolicy usual;
   Json map = Json::object();
@@ -284,6 +294,23 @@ Json write(const TunnelTotals& tunnels) {
   return map;
 }
 
+Json write(const Access& access) {
+  static const Access usual;
+  Json map = Json::object();
+  const auto text = [](const auto& item) { return Json(item); };
+  put(map, "closed", access.closed, usual.closed);
+  put_list(map, "denied", access.denied, text);
+  put_list(map, "allowed", access.allowed, text);
+  return map;
+}
+
+Json write(const RouteRules& rules) {
+  static const RouteRules usual;
+  Json map = Json::object();
+  if (rules.access != usual.access) map["access"] = write(rules.access);
+  return map;
+}
+
 Json write(const Route& route) {
   static const Route usual;
   Json map = Json::object();
@@ -293,7 +320,9 @@ Json write(const Route& route) {
   put(map, "https_only", route.https_only, usual.https_only);
   put_list(map, "backends", route.backends, [](const auto& item) { return write(item); });
   if (route.upstream_tls) map["upstream_tls"] = write(*route.upstream_tls);
+  if (!route.requests.is_usual()) map["requests"] = write(*route.requests);
   if (!route.retries.is_usual()) map["retries"] = write(*route.retries);
+  if (!route.rules.is_usual()) map["rules"] = write(*route.rules);
   put(map, "sticky", route.sticky, usual.sticky);
   if (!route.tunnels.is_usual()) map["tunnels"] = write(*route.tunnels);
   return map;
@@ -513,6 +542,15 @@ Retries read_retries(Reader map) {
   return retries;
 }
 
+RequestPolicy read_request_policy(Reader map) {
+  RequestPolicy requests;
+  map.number("body_bytes", requests.body_bytes, 0, kMaxBodyBytes);
+  map.number("connect_timeout_ms", requests.connect_timeout_ms, 1, kMaxMilliseconds);
+  map.number("send_timeout_ms", requests.send_timeout_ms, 1, kMaxTunnelMilliseconds);
+  map.number("read_timeout_ms", requests.read_timeout_ms, 1, kMaxTunnelMilliseconds);
+  return requests;
+}
+
 WeightedBackend read_weighted(Reader map) {
   WeightedBackend backend;
   read_required_name(map, "backend", backend.backend);
@@ -575,6 +613,15 @@ Hsts read_hsts(Reader map) {
   return hsts;
 }
 
+void read_networks(Reader& map, const char* key, std::vector<std::string>& out) {
+  map.list(key, kMaxNetworks, [&](const Json& item, const std::string& path) {
+    if (!item.is_string() || !util::IpPrefix::parse(item.get_ref<const std::string&>())) {
+      return map.fail(key, "has something at " + path + " that is no network");
+    }
+    out.push_back(item.get<std::string>());
+  });
+}
+
 Forwarded read_forwarded(Reader map) {
   Forwarded forwarded;
   map.flag("trust_forwarded", forwarded.trust_forwarded);
@@ -582,12 +629,7 @@ Forwarded read_forwarded(Reader map) {
   if (!is_token(forwarded.header)) map.fail("header", "is not a field name");
   map.flag("append", forwarded.append);
   map.flag("use_proxy_protocol", forwarded.use_proxy_protocol);
-  map.list("trusted_cidrs", kMaxTrustedNetworks, [&](const Json& item, const std::string& path) {
-    if (!item.is_string() || !util::IpPrefix::parse(item.get_ref<const std::string&>())) {
-      return map.fail("trusted_cidrs", "has something at " + path + " that is no network");
-    }
-    forwarded.trusted_cidrs.push_back(item.get<std::string>());
-  });
+  read_networks(map, "trusted_cidrs", forwarded.trusted_cidrs);
   return forwarded;
 }
 
@@ -623,6 +665,22 @@ TunnelPolicy read_tunnel_policy(Reader map) {
   return tunnels;
 }
 
+Access read_access(Reader map) {
+  Access access;
+  map.flag("closed", access.closed);
+  read_networks(map, "denied", access.denied);
+  read_networks(map, "allowed", access.allowed);
+  return access;
+}
+
+RouteRules read_route_rules(Reader map, std::optional<util::Error>& error) {
+  RouteRules rules;
+  if (const Json* access = map.find("access")) {
+    rules.access = read_access(Reader(*access, map.at("access"), error));
+  }
+  return rules;
+}
+
 Route read_route(Reader map, std::optional<util::Error>& error) {
   Route route;
   map.choice("match", route.match.kind, kPathKinds);
@@ -637,8 +695,14 @@ Route read_route(Reader map, std::optional<util::Error>& error) {
   if (const Json* tls = map.find("upstream_tls")) {
     route.upstream_tls = read_upstream_tls(Reader(*tls, map.at("upstream_tls"), error));
   }
+  if (const Json* requests = map.find("requests")) {
+    route.requests = read_request_policy(Reader(*requests, map.at("requests"), error));
+  }
   if (const Json* retries = map.find("retries")) {
     route.retries = read_retries(Reader(*retries, map.at("retries"), error));
+  }
+  if (const Json* rules = map.find("rules")) {
+    route.rules = read_route_rules(Reader(*rules, map.at("rules"), error), error);
   }
   map.flag("sticky", route.sticky);
   if (const Json* tunnels = map.find("tunnels")) {

@@ -222,6 +222,17 @@ struct Retries {
   bool operator==(const Retries&) const = default;
 };
 
+/// What one request and its answer may take.
+struct RequestPolicy {
+  std::uint64_t body_bytes = 1024 * 1024;    ///< of the request; more → 413; 0: any
+  std::uint32_t connect_timeout_ms = 5'000;  ///< one try to connect to an endpoint, TLS included
+  std::uint32_t send_timeout_ms = 60'000;    ///< between two writes to the endpoint
+  /// Between two reads from the endpoint, the first after the whole request.
+  std::uint32_t read_timeout_ms = 60'000;
+
+  bool operator==(const RequestPolicy&) const = default;
+};
+
 /// How a route's tunnels open, live and end. A tunnel is what a 101 makes of a client's and an
 /// endpoint's connection. docs/tunnels.md
 struct TunnelPolicy {
@@ -276,6 +287,23 @@ struct TunnelPolicy {
   bool operator==(const TunnelPolicy&) const = default;
 };
 
+/// Who may come in.
+struct Access {
+  /// Nobody may → 503: what protects the route is not to be had, or not to be understood.
+  bool closed = false;
+  std::vector<std::string> denied;   ///< "10.0.0.0/8", "2001:db8::1" → 403, before `allowed`
+  std::vector<std::string> allowed;  ///< others → 403; empty: everybody
+
+  bool operator==(const Access&) const = default;
+};
+
+/// What a route does beside forwarding; most do nothing of it.
+struct RouteRules {
+  Access access;
+
+  bool operator==(const RouteRules&) const = default;
+};
+
 /// Path → what happens.
 struct Route {
   PathMatch match;
@@ -283,7 +311,9 @@ struct Route {
   bool https_only = false;                ///< plain requests get 308 to the same URL over https
   std::vector<WeightedBackend> backends;  ///< empty: 404 is the answer
   std::optional<UpstreamTls> upstream_tls = {};  ///< none: plain HTTP
+  util::Rare<RequestPolicy> requests = {};
   util::Rare<Retries> retries = {};
+  util::Rare<RouteRules> rules = {};
   bool sticky = false;  ///< clients get the cookie of the backend
   util::Rare<TunnelPolicy> tunnels = {};
 

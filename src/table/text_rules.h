@@ -18,6 +18,7 @@ inline constexpr std::uint32_t kMaxEndpointQueue = 100'000;
 inline constexpr std::uint32_t kMaxVerifyDepth = 32;
 inline constexpr std::size_t kMaxTextParts = 32;
 inline constexpr std::size_t kMaxCiphers = 4 * 1024;  ///< bytes
+inline constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 50;
 /// Of times, but for those that a tunnel may need longer.
 inline constexpr std::uint32_t kMaxMilliseconds = 24 * 3600 * 1000;
 inline constexpr std::uint32_t kMaxTunnelMilliseconds = 40U * 24 * 3600 * 1000;

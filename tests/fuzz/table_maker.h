@@ -131,6 +131,19 @@ class TableMaker {
       retries.tries = 1 + below(16);
       made.retries = retries;
     }
+    if (one_in(3)) {
+      table::RequestPolicy requests;
+      requests.body_bytes = below(1'000);
+      requests.read_timeout_ms = 1 + below(100'000);
+      made.requests = requests;
+    }
+    if (one_in(3)) {
+      table::RouteRules rules;
+      rules.access.closed = one_in(2);
+      if (one_in(2)) rules.access.denied = {"10.0.0.0/8", "2001:db8::/32"};
+      if (one_in(2)) rules.access.allowed = {"192.0.2.1"};
+      made.rules = rules;
+    }
     if (one_in(3)) made.tunnels = tunnels();
     for (auto more = below(3); more > 0; --more) made.backends.push_back({name(), below(100)});
     if (one_in(3)) {

@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 
 // glibc's own names of what is replaced below.
+// NOLINTBEGIN(readability-identifier-naming): they are glibc's
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
@@ -19,6 +20,7 @@ void* __libc_realloc(void* memory, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
 void __libc_free(void* memory);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace weir::test {
 
@@ -56,7 +58,7 @@ void openssl_free(void* memory, const char*, int) {
 }
 
 // Before main: OpenSSL takes them only before its first allocation.
-[[maybe_unused]] const bool installed = [] {
+[[maybe_unused]] const bool kInstalled = [] {
   if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1) std::abort();
   return true;
 }();

@@ -182,15 +182,16 @@ TEST(AnnotationReader, AnAliasCountsOnlyWithoutTheNameItself) {
   auto object = test::ingress("a", {});
   const std::string prefix = "nginx.ingress.kubernetes.io/";
   object.meta.annotations[prefix + "whitelist-source-range"] = "10.0.0.0/8";
-  const auto field_of_one_problem = [&] {
+  const auto allowed = [&] {
     const auto read = read_annotations(object, std::make_shared<const Policies>());
-    return read.problems.size() == 1 ? read.problems[0].field : "not one problem";
+    EXPECT_TRUE(read.problems.empty());
+    return read.policies->access.allowed.list;
   };
-  EXPECT_THAT(field_of_one_problem(), HasSubstr("whitelist-source-range"));
+  EXPECT_THAT(allowed(), ElementsAre("10.0.0.0/8"));
   object.meta.annotations[prefix + "allowlist-source-range"] = " ";
-  EXPECT_THAT(field_of_one_problem(), HasSubstr("whitelist-source-range"));
-  object.meta.annotations[prefix + "allowlist-source-range"] = "10.0.0.0/8";
-  EXPECT_THAT(field_of_one_problem(), HasSubstr("allowlist-source-range"));
+  EXPECT_THAT(allowed(), ElementsAre("10.0.0.0/8"));
+  object.meta.annotations[prefix + "allowlist-source-range"] = "10.1.0.0/16";
+  EXPECT_THAT(allowed(), ElementsAre("10.1.0.0/16"));
 }
 
 TEST(AnnotationReader, ManyUnknownNamesAreFewProblems) {

@@ -226,7 +226,7 @@ TEST_F(Forwarding, AnEarlyAnswerReachesAClientThatStillSends) {
     socket.receive_all();
   });
   start();
-  serve({app.port()});
+  serve_requests({app.port()}, any_body());
   auto client = connect();
   client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nsome");
   const auto response = receive_response(client);
@@ -366,10 +366,10 @@ TEST_F(Forwarding, BodiesOverTheLimitAreRefused) {
     receive_head(socket);
     socket.receive_all();
   });
-  Options options;
-  options.limits.body_bytes = 1000;
-  start(options);
-  serve({app.port()});
+  start();
+  table::RequestPolicy policy;
+  policy.body_bytes = 1000;
+  serve_requests({app.port()}, policy);
   auto announced = connect();
   announced.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n");
   EXPECT_EQ(receive_response(announced).status, 413);
@@ -389,10 +389,11 @@ TEST_F(Forwarding, EachWaitHasItsDeadline) {
   Backend silent([](Socket& socket) { socket.receive_all(); });
   Options options;
   using std::chrono::milliseconds;
-  options.timeouts.head = options.timeouts.body = options.timeouts.response_head =
-      options.timeouts.keep_alive = milliseconds(100);
+  options.timeouts.head = options.timeouts.body = options.timeouts.keep_alive = milliseconds(100);
   start(options);
-  serve({silent.port()});
+  table::RequestPolicy policy;
+  policy.read_timeout_ms = 100;
+  serve_requests({silent.port()}, policy);
 
   auto head = connect();
   head.send("GET / HT");
@@ -509,7 +510,7 @@ TEST_F(Forwarding, LargeBodiesPassByteExactBothWaysAtOnce) {
     }
   });
   start();
-  serve({app.port()});
+  serve_requests({app.port()}, any_body());
   std::string body;
   body.resize(50 * 1024 * 1024);
   std::uint32_t state = 1;

@@ -63,6 +63,22 @@ class ProxyTest : public testing::Test {
     adopt(std::move(delta));
   }
 
+  /// As `serve`, with this policy for requests.
+  void serve_requests(const std::vector<std::uint16_t>& ports, const table::RequestPolicy& policy) {
+    auto made = std::make_shared<table::Host>(*host("", "app"));
+    made->routes.front().requests = policy;
+    Delta delta;
+    delta.backends = {backend("app", ports)};
+    delta.hosts = {made};
+    adopt(std::move(delta));
+  }
+
+  static table::RequestPolicy any_body() {
+    table::RequestPolicy policy;
+    policy.body_bytes = 0;
+    return policy;
+  }
+
   /// As `serve`, with this policy for tunnels.
   void serve_tunnels(const std::vector<std::uint16_t>& ports, const table::TunnelPolicy& policy) {
     Delta delta;

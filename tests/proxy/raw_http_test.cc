@@ -204,13 +204,15 @@ class RawHttp : public ProxyTest, public testing::WithParamInterface<test::HttpT
     options.limits.head_bytes = test::kHeadLimit;
     options.limits.uri_bytes = test::kUriLimit;
     options.limits.head_fields = test::kFieldLimit;
-    options.limits.body_bytes = test::kBodyLimit;
     options.limits.response_head_bytes = test::kResponseHeadLimit;
     start(options);
     auto every = std::make_shared<table::Host>(*host("", "app"));
     table::Retries once;  // each request reaches the backend once
     once.tries = 1;
     every->routes.front().retries = once;
+    table::RequestPolicy requests;
+    requests.body_bytes = test::kBodyLimit;
+    every->routes.front().requests = requests;
     table::Route none;
     none.match = {table::PathMatch::Kind::Exact, "/none"};
     every->routes.insert(every->routes.begin(), none);

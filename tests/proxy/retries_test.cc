@@ -37,6 +37,7 @@ class Retries : public ProxyTest {
     route.origin = "default/test";
     route.backends = {{app->name, 1}};
     route.retries = retries;
+    route.requests = requests_;
     route.sticky = app->sticky_cookie.has_value();
     auto all = std::make_shared<table::Host>();
     all->routes = {route};
@@ -66,6 +67,7 @@ class Retries : public ProxyTest {
 
   std::atomic<int> bad_requests_ = 0;
   std::atomic<int> good_requests_ = 0;
+  table::RequestPolicy requests_;
 };
 
 TEST_F(Retries, AnEndpointThatHangsUpIsFollowedByAnother) {
@@ -138,9 +140,8 @@ TEST_F(Retries, BeginOnlyWithinTheirWindow) {
     if (!receive_head(socket).empty()) ++bad_requests_;
     socket.receive_all();
   });
-  Options options;
-  options.timeouts.response_head = 200ms;
-  start(options);
+  start();
+  requests_.read_timeout_ms = 200;
   table::Retries policy;
   policy.window_ms = 1;
   serve_with(policy, in_turn({silent.port()}));

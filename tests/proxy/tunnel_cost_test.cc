@@ -67,7 +67,7 @@ TEST_F(TunnelCost, Pain15_TunnelsHoldNoTablesOfThePast) {
     route.match.path = "/" + std::to_string(1'000 + i);
     changed->routes.insert(changed->routes.begin(), route);
     delta.hosts = {changed, host("other-" + std::to_string(i % 10), "app")};
-    for (const auto& made : delta.hosts) hosts.push_back(made);
+    for (const auto& made : delta.hosts) hosts.push_back(made.host);
     for (const auto& made : delta.backends) backends.push_back(made);
     adopt(std::move(delta));
     if (i % 10 == 0) tunnels.push_back(open_one());

@@ -535,7 +535,9 @@ TEST_F(TunnelEnds, Pain44_ATooLargeFrameIsRefusedAtItsHeader) {
   ASSERT_TRUE(client.open("a"));
   expect_echo(client, std::string(1'000, 'x'));
   // The header alone, in two pieces, the first with a whole frame in front.
-  const auto large = client.bytes_to_send({Frame::kBinary, std::string(10'000'000, 'x')});
+  std::string payload;
+  payload.resize(10'000'000);
+  const auto large = client.bytes_to_send({Frame::kBinary, payload});
   client.send_raw(client.bytes_to_send({Frame::kText, "fits"}) + large.substr(0, 3));
   EXPECT_EQ(client.receive_message(), "fits");
   client.send_raw(large.substr(3, 11));

@@ -535,11 +535,11 @@ TEST_F(TunnelHandshake, Pain38_AnotherEndpointIsAskedWhenTheFirstFails) {
     done.wait();
   });
   Backend good(agreeing());
-  Options options;
-  options.timeouts.connect = milliseconds(500);
-  start(options);
+  start();
   table::TunnelPolicy policy;
   policy.handshake_timeout_ms = 1'000;
+  table::RequestPolicy requests;
+  requests.connect_timeout_ms = 500;
   std::vector<Socket> open;
   for (const auto bad : {black_hole.port(), test::unused_port(), resets.port(), silent.port()}) {
     auto both = std::make_shared<table::Backend>(*backend("app", {bad, good.port()}));
@@ -547,7 +547,9 @@ TEST_F(TunnelHandshake, Pain38_AnotherEndpointIsAskedWhenTheFirstFails) {
     std::ranges::sort(both->endpoints, {}, &table::Endpoint::id);
     Delta delta;
     delta.backends = {both};
-    delta.hosts = {tunnel_host("", "app", policy)};
+    auto host = std::make_shared<table::Host>(*tunnel_host("", "app", policy));
+    host->routes.front().requests = requests;
+    delta.hosts = {host};
     adopt(std::move(delta));
     // The bad one has the fewest tunnels: from the second handshake on it is asked first.
     for (int i = 0; i < 3; ++i) {

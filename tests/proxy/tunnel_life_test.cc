@@ -261,13 +261,14 @@ TEST_F(TunnelLife, Pain05_NoTimerOfHttpEndsATunnel) {
   });
   Options options;
   auto& times = options.timeouts;
-  for (auto* time :
-       {&times.head, &times.body, &times.body_grace, &times.response_head, &times.response_body,
-        &times.send, &times.keep_alive, &times.upstream_idle, &times.upstream_lifetime}) {
+  for (auto* time : {&times.head, &times.body, &times.body_grace, &times.send, &times.keep_alive,
+                     &times.upstream_idle, &times.upstream_lifetime}) {
     *time = milliseconds(200);
   }
   start(options);
-  serve({app.port()});
+  table::RequestPolicy policy;
+  policy.connect_timeout_ms = policy.send_timeout_ms = policy.read_timeout_ms = 200;
+  serve_requests({app.port()}, policy);
   auto tunnel = connect();
   ASSERT_TRUE(test::open_websocket(tunnel, "a"));
   // Requests that begin later all run out of time meanwhile.

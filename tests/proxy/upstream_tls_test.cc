@@ -85,11 +85,13 @@ class UpstreamTlsTest : public ProxyTest {
     return made;
   }
   void serve_tls(const std::vector<std::uint16_t>& ports, const table::UpstreamTls& tls,
-                 const std::string& name = "") {
+                 const std::string& name = "", const table::RequestPolicy& requests = {}) {
     Delta delta;
     delta.backends = {backend("app", ports)};
     delta.trust_bundles = {trust("trust", ca_.certificate())};
-    delta.hosts = {secure_host(name, tls)};
+    auto made = std::make_shared<table::Host>(*secure_host(name, tls));
+    made->routes[0].requests = requests;
+    delta.hosts = {made};
     adopt(std::move(delta));
   }
 
@@ -279,10 +281,10 @@ TEST_F(UpstreamTlsTest, TheNextEndpointIsTried) {
 
 TEST_F(UpstreamTlsTest, TheHandshakeIsBoundedByTheConnectTimeout) {
   Backend silent([](Socket& socket) { socket.receive_all(); });
-  Options options;
-  options.timeouts.connect = std::chrono::milliseconds(100);
-  start(options);
-  serve_tls({silent.port()}, {});
+  start();
+  table::RequestPolicy policy;
+  policy.connect_timeout_ms = 100;
+  serve_tls({silent.port()}, {}, "", policy);
   EXPECT_EQ(get().status, 504);
   EXPECT_EQ(answers(AnswerReason::ConnectTimeout), 1U);
 }

@@ -57,7 +57,7 @@ TEST(TableHolder, WhatIsHeldAlreadyIsNoChange) {
   other.routes[0].https_only = true;
   const auto one = holder.apply(with({encode(make_host("a.example")), encode(other)}));
   ASSERT_EQ(one.delta->hosts.size(), 1U);
-  EXPECT_EQ(*one.delta->hosts[0], other);
+  EXPECT_EQ(*one.delta->hosts[0].host, other);
 }
 
 TEST(TableHolder, RemovesAreTakenOnceAndOnlyIfHeld) {

@@ -88,6 +88,10 @@ Backend balanced() {
 Host retried() {
   auto made = host();
   made.routes[0].retries = Retries{5, 10'000, false, false, true, true, {403, 502}};
+  made.routes[1].requests = RequestPolicy{0, 2'000, 3'000, 4'000};
+  RouteRules rules;
+  rules.access = {true, {"10.0.0.0/8"}, {"2001:db8::/32", "192.0.2.1"}};
+  made.routes[1].rules = rules;
   made.routes[1].sticky = true;
   return made;
 }
@@ -362,6 +366,20 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   retries.tries = 17;
   bad_host.routes[0].retries = retries;
   EXPECT_EQ(refusal(bad_host), "routes[0].retries.tries is 17, outside of 1 to 16");
+  bad_host = retried();
+  RequestPolicy requests;
+  requests.read_timeout_ms = 0;
+  bad_host.routes[1].requests = requests;
+  EXPECT_EQ(refusal(bad_host),
+            "routes[1].requests.read_timeout_ms is 0, outside of 1 to 3456000000");
+  RouteRules rules;
+  rules.access.denied = {"10.0.0.0/33"};
+  bad_host.routes[1].requests = {};
+  bad_host.routes[1].rules = rules;
+  EXPECT_EQ(refusal(bad_host),
+            "routes[1].rules.access.denied has something at routes[1].rules.access.denied[0] that "
+            "is no network");
+  bad_host = retried();
   for (const auto& statuses : {std::vector<std::uint16_t>{502, 403}, {200}}) {
     Retries wrong_statuses;
     wrong_statuses.on_status = statuses;

@@ -45,8 +45,8 @@ AnnotationTheme backend_tls_annotations() {
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/proxy-ssl-ciphers",
            .type = Text{"a list of ciphers that OpenSSL takes", table::kMaxCiphers, is_cipher_list,
-                        [](Policies& policies, std::string list) {
-                          policies.backend_tls.tls.ciphers = std::move(list);
+                        [](Policies& policies, const std::string& list) {
+                          policies.backend_tls.tls.ciphers = list;
                         }},
            .text = "Ciphers of TLS 1.2; else OpenSSL's",
            .effect = Effect::InEffect,
@@ -56,7 +56,7 @@ AnnotationTheme backend_tls_annotations() {
           {.name = "nginx.ingress.kubernetes.io/proxy-ssl-name",
            .type = Text{"a host name", 253,
                         [](std::string_view name) { return table::is_host_name(lower_case(name)); },
-                        [](Policies& policies, std::string name) {
+                        [](Policies& policies, const std::string& name) {
                           policies.backend_tls.tls.server_name = lower_case(name);
                         }},
            .text = "The name to verify, and to send with `proxy-ssl-server-name`; else the host of "
@@ -74,7 +74,7 @@ AnnotationTheme backend_tls_annotations() {
            .since = "0.1"},
           {.name = kSecret,
            .type = Text{kSecretNameText, kMostSecretName, nullptr,
-                        [](Policies& policies, std::string text) {
+                        [](Policies& policies, const std::string& text) {
                           policies.backend_tls.secret = parse_secret_name(text);
                         }},
            .text = "Certificate to show (`tls.crt`, `tls.key`) and CAs to believe (`ca.crt`, "

@@ -190,7 +190,7 @@ AnnotationTheme balancing_annotations() {
            .type = Text{"a text of letters, digits, - and _, with $remote_addr, $host, "
                         "$request_uri, $http_NAME, $cookie_NAME or $arg_NAME in it",
                         1024, is_template,
-                        [](Policies& policies, std::string text) {
+                        [](Policies& policies, const std::string& text) {
                           policies.balancing.hash_key = *parse_text_template(text);
                         }},
            .scope = Scope::Backend,

@@ -33,8 +33,8 @@ AnnotationTheme tls_annotations() {
            .type = Text{"CN= and a regular expression"},
            .scope = Scope::Host,
            .text = "What the subject of a client's certificate must match",
-           .note = "every verified certificate gets in",
-           .risk = Risk::High},
+           .risk = Risk::High,
+           .close = [](Policies& policies) { policies.access.is_closed = true; }},
           {.name = "nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream",
            .type = Flag{},
            .usual = "false",
@@ -42,7 +42,7 @@ AnnotationTheme tls_annotations() {
            .text = "Sends the client's certificate to the Service in ssl-client-cert"},
           {.name = kAuthSecret,
            .type = Text{kSecretNameText, kMostSecretName, nullptr,
-                        [](Policies& policies, std::string text) {
+                        [](Policies& policies, const std::string& text) {
                           policies.client_auth.secret = parse_secret_name(text);
                         }},
            .scope = Scope::Host,
@@ -80,8 +80,8 @@ AnnotationTheme tls_annotations() {
            .risk = Risk::High},
           {.name = "nginx.ingress.kubernetes.io/ssl-ciphers",
            .type = Text{"a list of ciphers that OpenSSL takes", table::kMaxCiphers, is_cipher_list,
-                        [](Policies& policies, std::string list) {
-                          policies.ssl_ciphers = std::move(list);
+                        [](Policies& policies, const std::string& list) {
+                          policies.ssl_ciphers = list;
                         }},
            .scope = Scope::Host,
            .text = "Ciphers of TLS 1.2 for the host; else those of the ConfigMap's `ssl-ciphers`",
