@@ -67,7 +67,7 @@ class Backend::Usable {
  private:
   bool is_good(const Endpoint& endpoint) const {
     if (which_ == Which::All) return true;
-    if (endpoint.health.is_out(choosing_.now)) return false;
+    if (endpoint.health.is_out(choosing_.now) || backend_.fails_checks(endpoint)) return false;
     return which_ == Which::NoSlowStart || slow_start_.count() == 0 || has_turn(endpoint);
   }
   bool has_room(const Endpoint& endpoint) const {
@@ -93,7 +93,9 @@ class Backend::Usable {
 };
 
 Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints)
-    : from_(std::move(from)), most_requests_(from_->limits->requests) {
+    : from_(std::move(from)),
+      most_requests_(from_->limits->requests),
+      is_checked_(from_->health->kind != table::ActiveHealth::Kind::Off) {
   using State = table::Endpoint::State;
   for (const auto& endpoint : from_->endpoints) {
     if (endpoint.state == State::Unready) continue;
@@ -101,7 +103,7 @@ Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoi
     list.push_back(endpoints.get(endpoint));
   }
   next_ = endpoints.draw();
-  if (has_limit()) share(endpoints);
+  if (has_limit() || is_checked_) share(endpoints);
 }
 
 void Backend::share(EndpointMap& endpoints) {
@@ -198,6 +200,9 @@ EndpointRef Backend::by_hash(const List& list, const Choosing& choosing,
 
 std::optional<std::uint32_t> Backend::mean_tunnels(TunnelRegistry& registry) const {
   if (ready_.size() < 2 || !draining_.empty()) return std::nullopt;
+  if (std::ranges::any_of(ready_, [this](const auto& one) { return fails_checks(*one); })) {
+    return std::nullopt;
+  }
   std::uint64_t all = 0;
   for (const auto& endpoint : ready_) all += endpoint->shared(registry)->tunnels;
   return static_cast<std::uint32_t>(all / ready_.size());
@@ -210,7 +215,10 @@ EndpointRef Backend::find_by_cookie(std::string_view key) const {
     }
   }
   const auto found = by_cookie_.find(std::string(key));
-  return found == by_cookie_.end() ? nullptr : found->second;
+  if (found == by_cookie_.end()) return nullptr;
+  const auto fails = [this](const EndpointRef& endpoint) { return fails_checks(*endpoint); };
+  if (fails(found->second) && !std::ranges::all_of(ready_, fails)) return nullptr;
+  return found->second;
 }
 
 std::string Backend::cookie_key_of(const Endpoint& endpoint) const {

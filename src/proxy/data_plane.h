@@ -58,6 +58,7 @@ class DataPlane {
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
   const TunnelRegistry& tunnels() const { return tunnels_; }
+  SharedBackends& backends() { return backends_; }
 
  private:
   explicit DataPlane(const Options& options);

@@ -21,6 +21,7 @@ namespace weir::proxy {
 /// One endpoint of one backend, by its identity.
 struct SharedMember {
   std::atomic<std::uint32_t> requests{0};  ///< in flight; counted only where there is a limit
+  std::atomic<bool> fails_checks{false};   ///< of its health, made for all workers together
   std::atomic<std::uint32_t> waiting{0};   ///< for this endpoint and no other: it is theirs first
 };
 using SharedMemberRef = std::shared_ptr<SharedMember>;

@@ -365,6 +365,12 @@ class Collector : public prometheus::Collectable {
     counter_family("weir_proxy_dns_lookups_total", "DNS lookups of backends.");
     series({{"result", "ok"}}, static_cast<double>(control_.dns_answers));
     series({{"result", "failed"}}, static_cast<double>(control_.dns_failures));
+    counter_family("weir_proxy_health_checks_total", "Checks of endpoints' health.");
+    series({{"result", "ok"}}, static_cast<double>(control_.checks_good));
+    series({{"result", "failed"}}, static_cast<double>(control_.checks_bad));
+    series({{"result", "timeout"}}, static_cast<double>(control_.checks_timed_out));
+    gauge("weir_proxy_endpoints_out", "Endpoints that fail their checks.",
+          static_cast<double>(control_.endpoints_out));
     counter("weir_proxy_access_log_dropped_total",
             "Lines of the access log for which there was no room.",
             static_cast<double>(control_.access_log_dropped));

@@ -42,6 +42,7 @@ constexpr const char* kSources[] = {"literal", "client_address", "host",    "req
 constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "least_connections", "hash"};
 constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
+constexpr const char* kHealthKinds[] = {"off", "tcp", "http"};
 constexpr const char* kProxyProtocols[] = {"none", "v1", "v2"};
 constexpr const char* kPathKinds[] = {"exact", "prefix"};
 constexpr const char* kThens[] = {"keep", "drain", "cut"};
@@ -160,6 +161,21 @@ Json write(const PassiveHealth& health) {
   put(map, "failures", health.failures, usual.failures);
   put(map, "first_ms", health.first_ms, usual.first_ms);
   put(map, "most_ms", health.most_ms, usual.most_ms);
+  return map;
+}
+
+Json write(const ActiveHealth& health) {
+  static const ActiveHealth usual;
+  Json map = Json::object();
+  put_choice(map, "kind", health.kind, usual.kind, kHealthKinds);
+  put(map, "path", health.path, usual.path);
+  put(map, "host", health.host, usual.host);
+  put(map, "least_status", health.least_status, usual.least_status);
+  put(map, "most_status", health.most_status, usual.most_status);
+  put(map, "interval_ms", health.interval_ms, usual.interval_ms);
+  put(map, "timeout_ms", health.timeout_ms, usual.timeout_ms);
+  put(map, "rise", health.rise, usual.rise);
+  put(map, "fall", health.fall, usual.fall);
   return map;
 }
 
@@ -365,6 +381,7 @@ struct WriteResource {
     if (backend.passive_health != usual.passive_health) {
       map["passive_health"] = write(backend.passive_health);
     }
+    if (!backend.health.is_usual()) map["health"] = write(*backend.health);
     if (!backend.limits.is_usual()) map["limits"] = write(*backend.limits);
     put_choice(map, "proxy_protocol", backend.proxy_protocol, usual.proxy_protocol,
                kProxyProtocols);
@@ -510,6 +527,29 @@ PassiveHealth read_passive_health(Reader map) {
   map.number("failures", health.failures, 0, 1'000'000);
   map.number("first_ms", health.first_ms, 1, kMaxMilliseconds);
   map.number("most_ms", health.most_ms, 1, kMaxMilliseconds);
+  return health;
+}
+
+void read_status(Reader& map, const char* key, std::uint16_t& out) {
+  std::uint32_t status = out;
+  map.number(key, status, kLeastStatus, kMostStatus);
+  out = static_cast<std::uint16_t>(status);
+}
+
+ActiveHealth read_active_health(Reader map) {
+  ActiveHealth health;
+  map.choice("kind", health.kind, kHealthKinds);
+  map.text("path", health.path, kMaxRuleText);
+  if (!is_request_path(health.path)) map.fail("path", "is not a path to ask for");
+  map.text("host", health.host, kMaxRuleText);
+  if (!health.host.empty() && !is_host_field(health.host)) map.fail("host", "is no host");
+  read_status(map, "least_status", health.least_status);
+  read_status(map, "most_status", health.most_status);
+  if (health.least_status > health.most_status) map.fail("least_status", "is over most_status");
+  map.number("interval_ms", health.interval_ms, 1, kMaxMilliseconds);
+  map.number("timeout_ms", health.timeout_ms, 1, kMaxMilliseconds);
+  map.number("rise", health.rise, 1, kMaxChecks);
+  map.number("fall", health.fall, 1, kMaxChecks);
   return health;
 }
 
@@ -785,6 +825,9 @@ Backend read_backend(Reader map, std::optional<util::Error>& error) {
   }
   if (const Json* health = map.find("passive_health")) {
     backend.passive_health = read_passive_health(Reader(*health, "passive_health", error));
+  }
+  if (const Json* health = map.find("health")) {
+    backend.health = read_active_health(Reader(*health, "health", error));
   }
   if (const Json* limits = map.find("limits")) {
     backend.limits = read_endpoint_limits(Reader(*limits, "limits", error));

@@ -237,6 +237,34 @@ TEST_F(EndpointLimits, ANewEndpointTakesThoseWhoWait) {
   EXPECT_EQ(receive_response(first).status, 200);
 }
 
+TEST_F(EndpointLimits, AnEndpointThatComesBackTakesThoseWhoWait) {
+  Gate busy;
+  Backend app(busy.script());
+  Backend back(test::always("back"));
+  start_with(2);
+  auto made = std::make_shared<table::Backend>(*backend("app", {app.port(), back.port()}));
+  made->limits = table::EndpointLimits{.requests = 1, .queue = 10, .queue_timeout_ms = 60'000};
+  table::ActiveHealth health;
+  health.kind = table::ActiveHealth::Kind::Tcp;
+  made->health = health;
+  const auto shared = plane_->backends().get("app");
+  const auto member = shared->member(made->endpoints.back().id);
+  member->fails_checks = true;
+  Delta delta;
+  delta.backends = {made};
+  delta.hosts = {host("", "app")};
+  adopt(std::move(delta));
+  auto first = ask();
+  ASSERT_TRUE(has(busy, 1)) << "not the one that fails";
+  auto second = ask();
+  ASSERT_TRUE(waiting_becomes(1)) << "for one that is in";
+  member->fails_checks = false;
+  shared->call_everyone();
+  EXPECT_EQ(receive_response(second).body, "back");
+  busy.open();
+  EXPECT_EQ(receive_response(first).status, 200);
+}
+
 TEST_F(EndpointLimits, RequestsOfTheOldTableCountInTheNewOne) {
   Gate gate;
   Backend app(gate.script());
