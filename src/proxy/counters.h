@@ -91,6 +91,7 @@ struct alignas(64) Counters {
   std::array<Cell, 500> requests_by_code;
   std::array<Cell, static_cast<std::size_t>(AnswerReason::Count)> answers;
   Cell requests_aborted;  // client gone before the whole response was sent
+  Cell slow_readers_cut;  // of those: by the rate at which they took it
   Cell upstream_connects;
   Cell upstream_connect_failures;
   Cell upstream_reuses;

@@ -234,7 +234,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     // The deadline runs from the last progress, not from the last event.
     if (!std::exchange(armed, true)) start_timer(relay.patience());
     const auto wake = co_await wait();
-    if (wake == Wake::Timeout) relay.time_out();
+    if (wake == Wake::Timeout) {
+      relay.time_out();
+      armed = false;
+    }
     if (wake == Wake::Cancelled) relay.abort();
   }
   stop_timer();

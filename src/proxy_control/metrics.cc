@@ -169,6 +169,9 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_requests_aborted_total",
             "Requests whose client went away before the whole response was sent.",
             sum(&Counters::requests_aborted));
+    counter("weir_proxy_slow_readers_cut_total",
+            "Of those, requests whose client took the response more slowly than it may.",
+            sum(&Counters::slow_readers_cut));
     counter("weir_proxy_upstream_connects_total", "Connections opened to endpoints.",
             sum(&Counters::upstream_connects));
     counter("weir_proxy_upstream_connect_failures_total",
