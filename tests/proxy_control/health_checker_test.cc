@@ -141,8 +141,12 @@ TEST_F(HealthChecks, TakeTheStatusCodesThatAreGood) {
   adopt(backend({app.port()}, health));
   ASSERT_TRUE(until([&] { return counters_.checks_good >= 4; }));
   EXPECT_EQ(counters_.checks_bad, 0U);
-  app.status = 200;
-  EXPECT_TRUE(until([&] { return fails(app.port()); }));
+  for (const int wrong : {403, 405}) {
+    app.status = wrong;
+    EXPECT_TRUE(until([&] { return fails(app.port()); })) << wrong;
+    app.status = 404;
+    EXPECT_TRUE(until([&] { return !fails(app.port()); }));
+  }
 }
 
 TEST_F(HealthChecks, ByTcpAsksOnlyForAConnection) {
