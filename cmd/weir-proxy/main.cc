@@ -34,7 +34,7 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
   timeout("--head-timeout", times.head, "Request head, from its first byte; 408");
   timeout("--body-timeout", times.body, "Between two reads of a request body; 408");
   timeout("--body-grace", times.body_grace,
-          "Waiting for a request body before --min-body-bytes-per-second counts");
+          "Waiting for a client before --min-body- and --min-response-bytes-per-second count");
   timeout("--send-timeout", times.send, "Between two writes to a client");
   timeout("--keep-alive-timeout", times.keep_alive, "Idle client connection");
   timeout("--upstream-idle-timeout", times.upstream_idle, "Idle pooled connection to an endpoint");
@@ -50,6 +50,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
              "Status line and fields of a response; 502", 1024, kMost);
   flags.number("--min-body-bytes-per-second", limits.body_bytes_per_second, 0, 1'000'000'000,
                "Request body, on average; 408; 0: any rate");
+  flags.number("--min-response-bytes-per-second", limits.response_bytes_per_second, 0,
+               1'000'000'000, "Response that waits for its client, on average; cut; 0: any rate");
   flags.size("--max-held-bytes", limits.held_bytes,
              "Unsent bytes and unfinished heads per worker; who holds most is cut", 1024 * 1024);
   flags.number("--max-connections", limits.connections, 0, 100'000'000,

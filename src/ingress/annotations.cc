@@ -95,11 +95,11 @@ const std::vector<Candidate>& candidates() {
 
 const std::vector<AnnotationTheme>& annotation_themes() {
   static const std::vector<AnnotationTheme> themes = {
-      tunnel_annotations(),      timeout_annotations(),  retry_annotations(),
-      balancing_annotations(),   redirect_annotations(), tls_annotations(),
-      backend_tls_annotations(), content_annotations(),  canary_annotations(),
-      access_annotations(),      cors_annotations(),     observability_annotations(),
-      refused_annotations(),
+      tunnel_annotations(),        timeout_annotations(),     retry_annotations(),
+      balancing_annotations(),     health_annotations(),      redirect_annotations(),
+      tls_annotations(),           backend_tls_annotations(), content_annotations(),
+      canary_annotations(),        access_annotations(),      cors_annotations(),
+      observability_annotations(), refused_annotations(),
   };
   return themes;
 }

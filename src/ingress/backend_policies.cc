@@ -57,6 +57,8 @@ void BackendClaims::apply_to(table::Backend& backend, const BackendKey& key,
     backend.balancing.algorithm = table::Balancing::Algorithm::Hash;
     backend.balancing.hash_key = balancing.hash_key;
   }
+  backend.limits = balancing.limits;
+  backend.health = balancing.health;
   if (sticky_.empty()) return;
   auto& cookie = backend.sticky_cookie.emplace(sticky_.rbegin()->second->balancing.cookie);
   cookie.salt = salt_of(key);

@@ -7,6 +7,10 @@
 namespace weir::ingress {
 
 void Policies::settle() {
+  // Which of them a route speaks TLS to, a backend's check does not know.
+  if (speaks_tls_to_backend && balancing.health.kind == table::ActiveHealth::Kind::Http) {
+    balancing.health.kind = table::ActiveHealth::Kind::Tcp;
+  }
   const auto level = std::exchange(unsettled, {});
   if (level.read_timeout_s) requests.read_timeout_ms = *level.read_timeout_s * 1'000;
   if (level.send_timeout_s) requests.send_timeout_ms = *level.send_timeout_s * 1'000;

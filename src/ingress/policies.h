@@ -91,6 +91,8 @@ struct Policies {
     bool is_sticky = false;
     std::optional<table::StickyCookie::Mode> sticky_mode;
     table::StickyCookie cookie;  ///< but for its mode and salt
+    table::EndpointLimits limits;
+    table::ActiveHealth health;  ///< by Tcp where the Ingress speaks TLS to its backends
 
     bool operator==(const Balancing&) const = default;
   };

@@ -77,6 +77,10 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "It is not settled who may come in here."};
     case AnswerReason::Draining:
       return {503, "Service Unavailable", "The proxy is going away."};
+    case AnswerReason::QueueFull:
+      return {503, "Service Unavailable", "The service has as much to do as it can take."};
+    case AnswerReason::QueueTimeout:
+      return {503, "Service Unavailable", "The service was busy for too long."};
     case AnswerReason::TooManyConnections:
       return {503, "Service Unavailable", "The proxy has too many connections."};
     case AnswerReason::NoTable:

@@ -46,8 +46,11 @@ class Backend::Usable {
  public:
   enum class Which { Best, NoSlowStart, All };
 
-  Usable(const Choosing& choosing, std::uint32_t slow_start_ms, Which which)
-      : choosing_(choosing), slow_start_(slow_start_ms), which_(which) {}
+  Usable(const Backend& backend, const Choosing& choosing, Which which)
+      : backend_(backend),
+        choosing_(choosing),
+        slow_start_(backend.policy().balancing.slow_start_ms),
+        which_(which) {}
 
   bool operator()(const EndpointRef& endpoint) const {
     if (!choosing_.tried.empty() && std::find(choosing_.tried.begin(), choosing_.tried.end(),
@@ -58,12 +61,22 @@ class Backend::Usable {
         endpoint->shared(*choosing_.tunnels)->tunnels >= choosing_.most_tunnels) {
       return false;
     }
-    if (which_ == Which::All) return true;
-    if (endpoint->health.is_out(choosing_.now)) return false;
-    return which_ == Which::NoSlowStart || slow_start_.count() == 0 || has_turn(*endpoint);
+    return is_good(*endpoint) && has_room(*endpoint);
   }
 
  private:
+  bool is_good(const Endpoint& endpoint) const {
+    if (which_ == Which::All) return true;
+    if (endpoint.health.is_out(choosing_.now) || backend_.fails_checks(endpoint)) return false;
+    return which_ == Which::NoSlowStart || slow_start_.count() == 0 || has_turn(endpoint);
+  }
+  bool has_room(const Endpoint& endpoint) const {
+    if (choosing_.met_full == nullptr) return true;
+    const auto& member = *backend_.member(endpoint);
+    if (member.waiting.load() == 0 && member.requests.load() < backend_.most_requests_) return true;
+    *choosing_.met_full = true;
+    return false;
+  }
   bool has_turn(const Endpoint& endpoint) const {
     const auto age = choosing_.now - endpoint.known_since();
     if (age >= slow_start_) return true;
@@ -73,13 +86,16 @@ class Backend::Usable {
     return static_cast<double>(drawn) < share * static_cast<double>(1U << 24);
   }
 
+  const Backend& backend_;
   const Choosing& choosing_;
   const std::chrono::milliseconds slow_start_;
   const Which which_;
 };
 
 Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoints)
-    : from_(std::move(from)) {
+    : from_(std::move(from)),
+      most_requests_(from_->limits->requests),
+      is_checked_(from_->health->kind != table::ActiveHealth::Kind::Off) {
   using State = table::Endpoint::State;
   for (const auto& endpoint : from_->endpoints) {
     if (endpoint.state == State::Unready) continue;
@@ -87,17 +103,30 @@ Backend::Backend(std::shared_ptr<const table::Backend> from, EndpointMap& endpoi
     list.push_back(endpoints.get(endpoint));
   }
   next_ = endpoints.draw();
+  if (has_limit() || is_checked_) share(endpoints);
+}
+
+void Backend::share(EndpointMap& endpoints) {
+  shared_ = endpoints.shared_backends().get(name());
+  for (const auto* list : {&ready_, &draining_}) {
+    for (const auto& endpoint : *list) {
+      members_.emplace(endpoint.get(), shared_->member(endpoint->id()));
+    }
+  }
 }
 
 EndpointRef Backend::choose(const Choosing& choosing) const {
   using Which = Usable::Which;
   for (const auto which : {Which::Best, Which::NoSlowStart, Which::All}) {
     if (which == Which::NoSlowStart && from_->balancing.slow_start_ms == 0) continue;
-    const Usable usable(choosing, from_->balancing.slow_start_ms, which);
+    const Usable usable(*this, choosing, which);
     if (auto endpoint = choose_of(ready_, choosing, usable)) return endpoint;
     // An endpoint in slow start is better than one that is about to go.
     if (which == Which::Best && from_->balancing.slow_start_ms != 0) continue;
+    // And one that is full for a moment is better, too.
+    if (choosing.met_full != nullptr && *choosing.met_full) return nullptr;
     if (auto endpoint = choose_of(draining_, choosing, usable)) return endpoint;
+    if (choosing.met_full != nullptr && *choosing.met_full) return nullptr;
   }
   return nullptr;
 }
@@ -171,6 +200,9 @@ EndpointRef Backend::by_hash(const List& list, const Choosing& choosing,
 
 std::optional<std::uint32_t> Backend::mean_tunnels(TunnelRegistry& registry) const {
   if (ready_.size() < 2 || !draining_.empty()) return std::nullopt;
+  if (std::ranges::any_of(ready_, [this](const auto& one) { return fails_checks(*one); })) {
+    return std::nullopt;
+  }
   std::uint64_t all = 0;
   for (const auto& endpoint : ready_) all += endpoint->shared(registry)->tunnels;
   return static_cast<std::uint32_t>(all / ready_.size());
@@ -183,7 +215,10 @@ EndpointRef Backend::find_by_cookie(std::string_view key) const {
     }
   }
   const auto found = by_cookie_.find(std::string(key));
-  return found == by_cookie_.end() ? nullptr : found->second;
+  if (found == by_cookie_.end()) return nullptr;
+  const auto fails = [this](const EndpointRef& endpoint) { return fails_checks(*endpoint); };
+  if (fails(found->second) && !std::ranges::all_of(ready_, fails)) return nullptr;
+  return found->second;
 }
 
 std::string Backend::cookie_key_of(const Endpoint& endpoint) const {

@@ -51,7 +51,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   };
   class Relay;
   friend class Relay;
-  /// Whether a handshake may go on to an endpoint.
+  /// Whether a request may go on to an endpoint.
   struct Admission {
     std::optional<AnswerReason> refused;
     bool client_has_left = false;
@@ -103,6 +103,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// May wait for the handshake's turn.
   Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
+  /// Who takes the request next, where endpoints have a limit. May wait for room at one, so long
+  /// that the backend has become another.
+  Task<Admission> take_endpoint(BackendRef& backend, Tries& tries, const RequestParts& parts,
+                                Affinity& affinity, EndpointRef& endpoint, RequestPlace& place);
   /// One try: sends the request upstream, and the response to the client.
   Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane,
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,

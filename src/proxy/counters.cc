@@ -60,6 +60,10 @@ const char* reason_name(AnswerReason reason) {
       return "tunnel_rate";
     case AnswerReason::Draining:
       return "draining";
+    case AnswerReason::QueueFull:
+      return "queue_full";
+    case AnswerReason::QueueTimeout:
+      return "queue_timeout";
     case AnswerReason::AddressDenied:
       return "address_denied";
     case AnswerReason::AccessUnsettled:

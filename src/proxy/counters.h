@@ -52,6 +52,8 @@ enum class AnswerReason : std::uint8_t {
   TunnelTotalLimit,          // 503: the process has as many as it may
   TunnelRate,                // 503: too many handshakes for the route's rate
   Draining,                  // 503: no new tunnels, for the process ends
+  QueueFull,                 // 503: all endpoints have as much to do as they may, and so many wait
+  QueueTimeout,              // 503: has waited for one of them for too long
   AddressDenied,             // 403: by the route's lists of addresses
   AccessUnsettled,           // 503: what protects the route is not to be had
   AuthRequired,              // 401: says the auth service
@@ -93,11 +95,14 @@ struct alignas(64) Counters {
   std::array<Cell, 500> requests_by_code;
   std::array<Cell, static_cast<std::size_t>(AnswerReason::Count)> answers;
   Cell requests_aborted;  // client gone before the whole response was sent
+  Cell slow_readers_cut;  // of those: by the rate at which they took it
   Cell upstream_connects;
   Cell upstream_connect_failures;
   Cell upstream_reuses;
   Cell upstream_retries;
   Cell endpoint_ejections;
+  Cell requests_waiting;  // gauge: for an endpoint with room
+  Cell requests_queued;   // had to wait so
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;
   Cell upstream_handshakes_resumed;  // of those that were ok

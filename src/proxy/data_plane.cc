@@ -31,8 +31,8 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
   const auto ticket_seed = TicketKeyring::make_seed();
   const auto self_signed = ServerCertificate::make_self_signed();
   for (unsigned i = 0; i < options.threads; ++i) {
-    auto& worker = *plane->workers_.emplace_back(
-        std::make_unique<Worker>(plane->options_, ticket_seed, self_signed, plane->tunnels_));
+    auto& worker = *plane->workers_.emplace_back(std::make_unique<Worker>(
+        plane->options_, ticket_seed, self_signed, plane->tunnels_, plane->backends_));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
       const auto fd = bind_listener(address, /*first=*/i == 0);

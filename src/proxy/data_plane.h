@@ -8,6 +8,7 @@
 #include "proxy/counters.h"
 #include "proxy/delta.h"
 #include "proxy/options.h"
+#include "proxy/shared_backend.h"
 #include "proxy/tunnel_registry.h"
 #include "util/result.h"
 
@@ -57,6 +58,7 @@ class DataPlane {
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
   const TunnelRegistry& tunnels() const { return tunnels_; }
+  SharedBackends& backends() { return backends_; }
 
  private:
   explicit DataPlane(const Options& options);
@@ -65,6 +67,7 @@ class DataPlane {
   std::vector<ListenAddress> http_;
   std::vector<ListenAddress> https_;
   TunnelRegistry tunnels_;
+  SharedBackends backends_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -145,7 +145,8 @@ void Endpoint::on_timer(Timer&) {
   if (!idle_.empty()) owner_.loop().timers().set(trim_, kTrimEvery);
 }
 
-EndpointMap::EndpointMap(EventLoop& loop) : loop_(loop) {}
+EndpointMap::EndpointMap(EventLoop& loop, SharedBackends& shared)
+    : loop_(loop), shared_backends_(shared) {}
 
 EndpointMap::~EndpointMap() = default;
 

@@ -14,6 +14,7 @@
 
 #include "proxy/endpoint_health.h"
 #include "proxy/event_loop.h"
+#include "proxy/shared_backend.h"
 #include "proxy/stream.h"
 #include "proxy/tunnel_registry.h"
 #include "table/table.h"
@@ -121,11 +122,13 @@ using EndpointRef = boost::intrusive_ptr<Endpoint>;
 /// Endpoints by identity. Holds none: an entry goes with its Endpoint. Outlives them all.
 class EndpointMap {
  public:
-  explicit EndpointMap(EventLoop& loop);
+  /// `shared` outlives it.
+  EndpointMap(EventLoop& loop, SharedBackends& shared);
   ~EndpointMap();
 
   EndpointRef get(const table::Endpoint& from);
   EventLoop& loop() { return loop_; }
+  SharedBackends& shared_backends() { return shared_backends_; }
   void close_idle();
   /// A number drawn at random.
   std::uint64_t draw() { return next_random(random_); }
@@ -133,6 +136,7 @@ class EndpointMap {
  private:
   friend class Endpoint;
   EventLoop& loop_;
+  SharedBackends& shared_backends_;
   std::uint64_t random_ = std::random_device{}() | 1U;
   std::unordered_map<std::string, Endpoint*> by_id_;
   /// Records without a connection, so that keeping one allocates nothing.

@@ -67,12 +67,20 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   const RequestParts parts{request, exchange.origin.client, exchange.host_name,
                            exchange.origin.scheme};
   auto affinity = affinity_of(*backend, parts, worker_.random);
-  // A connection that a PROXY header begins is one client's, and of one request.
-  const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
-  bool try_kept = !upgrade && !announced;
+  bool try_kept = !upgrade;
   EndpointRef endpoint;
+  RequestPlace request_place;
   for (;;) {
-    if (endpoint == nullptr) endpoint = tries.next_endpoint(affinity, exchange.tried);
+    if (endpoint == nullptr && (upgrade || !backend->has_limit())) {
+      endpoint = tries.next_endpoint(affinity, exchange.tried);
+    } else if (endpoint == nullptr) {
+      const auto admission =
+          co_await take_endpoint(backend, tries, parts, affinity, endpoint, request_place);
+      if (admission.client_has_left) co_return Next::Close;
+      if (admission.refused) co_return co_await answer(*admission.refused);
+    }
+    // A connection that a PROXY header begins is one client's, and of one request.
+    const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
     if (endpoint == nullptr) co_return co_await answer(tries.last_failure());
     if (route.sticky && backend->policy().sticky_cookie) {
       exchange.set_cookie = set_cookie_line(*backend, affinity, endpoint, route.match.path,
@@ -88,7 +96,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       }
     }
     const LoadGuard load(*endpoint);
-    auto upstream = try_kept ? endpoint->take_idle(lane_number) : UpstreamConnection();
+    auto upstream =
+        try_kept && !announced ? endpoint->take_idle(lane_number) : UpstreamConnection();
     // What must not be sent twice is not sent into a connection that has just ended.
     while (upstream.stream.is_open() && !is_idempotent(request.method) &&
            !upstream.stream.is_quiet()) {
@@ -127,6 +136,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     const auto allowed = tries.allowed(request.method);
     const auto outcome =
         co_await relay(upstream, endpoint, lane.get(), reused, allowed, permit, place);
+    if (outcome.kind != Outcome::Kind::Stale) request_place.release();
     if (outcome.kind == Outcome::Kind::Over) {
       // The request leaves the buffer, with what of its body was in it.
       begin_ += head_length_;
@@ -173,7 +183,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     // The deadline runs from the last progress, not from the last event.
     if (!std::exchange(armed, true)) start_timer(relay.patience());
     const auto wake = co_await wait();
-    if (wake == Wake::Timeout) relay.time_out();
+    if (wake == Wake::Timeout) {
+      relay.time_out();
+      armed = false;
+    }
     if (wake == Wake::Cancelled) relay.abort();
   }
   stop_timer();

@@ -21,7 +21,7 @@ struct Timeouts {
   std::chrono::milliseconds handshake{10'000};      ///< TLS handshake, from accept
   std::chrono::milliseconds head{60'000};           ///< request head, from its first byte → 408
   std::chrono::milliseconds body{60'000};           ///< between two reads of a request body → 408
-  std::chrono::milliseconds body_grace{30'000};     ///< of Limits::body_bytes_per_second
+  std::chrono::milliseconds body_grace{30'000};     ///< of Limits::…_bytes_per_second
   std::chrono::milliseconds send{60'000};           ///< between two writes to a client
   std::chrono::milliseconds keep_alive{75'000};     ///< idle client connection
   std::chrono::milliseconds upstream_idle{55'000};  ///< idle pooled connection to an endpoint
@@ -37,6 +37,9 @@ struct Limits {
   /// Request body, on average over the time that weir waits for it, behind `Timeouts::body_grace`
   /// → 408; 0: any rate.
   std::uint64_t body_bytes_per_second = 0;
+  /// Response, on average over the time that bytes of it wait for the client, behind
+  /// `Timeouts::body_grace`; slower ones are cut. 0: any rate.
+  std::uint64_t response_bytes_per_second = 0;
   /// Per worker, of unsent bytes and unfinished heads; over it who holds most is cut.
   std::size_t held_bytes = 128 * 1024 * 1024;
   std::size_t pool_idle_per_endpoint = 64;  ///< idle upstream connections per worker and endpoint

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/socket_options.h"
+
 namespace weir::proxy {
 
 namespace {
@@ -20,8 +22,9 @@ ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bo
       reused_(reused),
       retries_(retries),
       held_(worker_.held, connection),
-      body_rate_(worker_.options.limits.body_bytes_per_second,
-                 worker_.options.timeouts.body_grace) {}
+      body_rate_(worker_.options.limits.body_bytes_per_second, worker_.options.timeouts.body_grace),
+      reader_rate_(worker_.options.limits.response_bytes_per_second,
+                   worker_.options.timeouts.body_grace) {}
 
 bool ClientConnection::Relay::may_repeat() const {
   return phase_ == Phase::Head && !informed_ && !body_read_ &&
@@ -115,6 +118,7 @@ bool ClientConnection::Relay::receive_response() {
       client_left();
       return true;
     }
+    if (moved && reader_rate_.is_on()) client_took_some();
     if (to_client_.empty()) settle();
     return moved;
   }
@@ -313,8 +317,8 @@ void ClientConnection::Relay::emit(const Gather& gather) {
     sent = result.bytes;
   }
   if (sent < gather.size()) {
+    client_falls_behind();
     to_client_ += gather.rest_after(sent);
-    careful_to_client_ = kCarefulReads;
   }
 }
 
@@ -326,9 +330,25 @@ void ClientConnection::Relay::emit(std::span<const char> bytes) {
     bytes = bytes.subspan(result.bytes);
   }
   if (!bytes.empty()) {
+    client_falls_behind();
     to_client_.append(bytes.data(), bytes.size());
-    careful_to_client_ = kCarefulReads;
   }
+}
+
+void ClientConnection::Relay::client_falls_behind() {
+  careful_to_client_ = kCarefulReads;
+  if (!to_client_.empty() || !reader_rate_.is_on()) return;
+  reader_rate_.wait(acknowledged(), worker_.loop.now());
+}
+
+void ClientConnection::Relay::client_took_some() {
+  const auto now = worker_.loop.now();
+  reader_rate_.took(now);
+  if (to_client_.empty()) reader_rate_.caught_up(acknowledged(), now);
+}
+
+std::uint64_t ClientConnection::Relay::acknowledged() const {
+  return bytes_acknowledged(client_.io()->fd);
 }
 
 bool ClientConnection::Relay::flush(std::string& bytes, Stream& to, bool& failed) {
@@ -371,7 +391,10 @@ bool ClientConnection::Relay::waits_for_client() const {
 
 std::chrono::milliseconds ClientConnection::Relay::patience() const {
   const auto& timeouts = worker_.options.timeouts;
-  if (!to_client_.empty()) return timeouts.send;
+  if (!to_client_.empty()) {
+    return reader_rate_.is_on() ? reader_rate_.limit(timeouts.send, worker_.loop.now())
+                                : timeouts.send;
+  }
   const auto& policy = *exchange_.route->requests;
   const std::chrono::milliseconds read_timeout(policy.read_timeout_ms);
   if (waits_for_client()) {
@@ -386,7 +409,20 @@ std::chrono::milliseconds ClientConnection::Relay::patience() const {
                                            : std::chrono::milliseconds(policy.send_timeout_ms);
 }
 
+/// True: it is not yet time to give the client up, though it was to be asked.
+bool ClientConnection::Relay::client_reads_on() {
+  const auto now = worker_.loop.now();
+  if (!reader_rate_.is_on()) return false;
+  if (!reader_rate_.is_too_slow(acknowledged(), now)) {
+    return reader_rate_.has_time(worker_.options.timeouts.send, now);
+  }
+  worker_.counters.slow_readers_cut.add();
+  client_.close(/*reset=*/true);  // else the kernel goes on sending what it has
+  return false;
+}
+
 void ClientConnection::Relay::time_out() {
+  if (!to_client_.empty() && client_reads_on()) return;
   if (phase_ != Phase::Head || !to_client_.empty()) return client_left();
   fail(waits_for_client() ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
 }

@@ -4,6 +4,7 @@
 
 #include "proxy/body_rate.h"
 #include "proxy/client_connection.h"
+#include "proxy/reader_rate.h"
 
 namespace weir::proxy {
 
@@ -57,6 +58,12 @@ class ClientConnection::Relay {
   std::span<char> room(std::uint8_t& careful) const;
   void emit(const Gather& gather);
   void emit(std::span<const char> bytes);
+  /// Bytes begin to wait for the client.
+  void client_falls_behind();
+  /// Some of them went out.
+  void client_took_some();
+  bool client_reads_on();
+  std::uint64_t acknowledged() const;
   bool flush(std::string& bytes, Stream& to, bool& failed);
   void settle();
 
@@ -103,6 +110,7 @@ class ClientConnection::Relay {
   std::string seen_;
   bool client_failed_ = false;
   std::string to_client_;  // unsent
+  ReaderRate reader_rate_;
   std::uint8_t careful_to_client_ = 0;
   std::uint8_t careful_to_backend_ = 0;
 };

@@ -1,8 +1,10 @@
 #include "proxy/socket_options.h"
 
+#include <linux/tcp.h>  // and not glibc's, whose tcp_info ends early
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include <cstddef>
 
 namespace weir::proxy {
 
@@ -14,6 +16,14 @@ void keep_alive(int fd) {
   set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+std::uint64_t bytes_acknowledged(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  constexpr auto kEnd = offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked;
+  return size < kEnd ? 0 : info.tcpi_bytes_acked;
 }
 
 void give_up_after(int fd, std::chrono::milliseconds time) {

@@ -32,8 +32,16 @@ class Tries {
         const table::TunnelPolicy* tunnels);
 
   /// The next one to try: the one that a cookie names, else by the balancer, else, when all have
-  /// been tried, again one of them. nullptr: no further try.
+  /// been tried, again one of them. nullptr: no further try, or `met_full`.
   EndpointRef next_endpoint(Affinity& affinity, std::vector<EndpointRef>& tried);
+  /// The last call found none because those that might be tried have no room.
+  bool met_full() const { return met_full_; }
+  /// The last call does not count: it led to no try.
+  void postpone() { --count_; }
+  /// The one endpoint that `next_endpoint` would name by the cookie; nullptr: it would choose.
+  const Endpoint* bound_to(const Affinity& affinity) const;
+  /// The table has changed while the request waited: this is the backend from now on.
+  void use(const Backend& backend) { backend_ = &backend; }
   /// For the try that begins now.
   AllowedRetries allowed(std::string_view method) const;
 
@@ -48,14 +56,16 @@ class Tries {
  private:
   bool is_over() const;
   void blame(Endpoint& endpoint);
-  EndpointRef choose(const Affinity& affinity, const std::vector<EndpointRef>& tried) const;
+  bool stays(const Affinity& affinity) const;
+  EndpointRef choose(const Affinity& affinity, const std::vector<EndpointRef>& tried);
 
   WorkerState& worker_;
-  const Backend& backend_;
+  const Backend* backend_;
   const table::Retries& policy_;
   const table::TunnelPolicy* const tunnels_;
   const TimerWheel::TimePoint began_;
   std::uint32_t count_ = 0;
+  bool met_full_ = false;
   AnswerReason last_failure_ = AnswerReason::NoEndpoint;
 };
 

@@ -44,24 +44,6 @@ void SharedRoute::give_back(const util::IpAddress& client) {
   if (found != by_client_.end() && --found->second == 0) by_client_.erase(found);
 }
 
-template <class Shared>
-std::shared_ptr<Shared> TunnelRegistry::ByName<Shared>::get(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  auto& known = known_[name];
-  auto shared = known.lock();
-  if (shared != nullptr) return shared;
-  shared = std::make_shared<Shared>();
-  known = shared;
-  if (known_.size() > sweep_at_) {
-    std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
-    sweep_at_ = std::max<std::size_t>(2 * known_.size(), 64);
-  }
-  return shared;
-}
-
-template class TunnelRegistry::ByName<SharedEndpoint>;
-template class TunnelRegistry::ByName<SharedRoute>;
-
 std::shared_ptr<TunnelCounters> TunnelRegistry::add_counters(TunnelLabels labels) {
   auto counters = std::make_shared<TunnelCounters>();
   const std::lock_guard lock(mutex_);

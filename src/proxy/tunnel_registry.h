@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/by_name.h"
 #include "proxy/tunnel_counters.h"
 #include "util/ip_address.h"
 
@@ -123,18 +124,6 @@ class TunnelRegistry {
   std::vector<Counted> counters() const;
 
  private:
-  /// Made when asked for first, gone with the last who holds it.
-  template <class Shared>
-  class ByName {
-   public:
-    std::shared_ptr<Shared> get(const std::string& name);
-
-   private:
-    std::mutex mutex_;
-    std::unordered_map<std::string, std::weak_ptr<Shared>> known_;  // guarded by mutex_
-    std::size_t sweep_at_ = 64;
-  };
-
   ByName<SharedEndpoint> endpoints_;
   ByName<SharedRoute> routes_;
   const std::shared_ptr<SharedRoute> all_ = std::make_shared<SharedRoute>();

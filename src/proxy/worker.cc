@@ -11,8 +11,9 @@
 namespace weir::proxy {
 
 Worker::Worker(const Options& options, std::string ticket_seed,
-               std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry)
-    : state_(options, std::move(ticket_seed), registry) {
+               std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
+               SharedBackends& backends)
+    : state_(options, std::move(ticket_seed), registry, backends) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 
@@ -68,6 +69,7 @@ void Worker::adopt(std::shared_ptr<const Delta> delta, std::function<void()> don
     state_.tls.adopt(*delta);
     state_.upstream_tls.adopt(*delta);
     state_.tunnels.adopt(*delta);
+    for (auto& turn : state_.waiting) turn.look_again();
     done();
   });
 }

@@ -16,7 +16,8 @@ namespace weir::proxy {
 class Worker {
  public:
   Worker(const Options& options, std::string ticket_seed,
-         std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry);
+         std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
+         SharedBackends& backends);
   /// Cuts what is left and ends the thread.
   ~Worker();
 

@@ -14,8 +14,10 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 
 }  // namespace
 
-WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry)
+WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
+                         SharedBackends& backends)
     : options(with),
+      endpoints(loop, backends),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
       handshakes(loop, with.limits.handshakes, counters),
       tunnels(*this, registry),

@@ -50,14 +50,15 @@ struct WorkerState {
   /// What a connection reads heads into, unless one is longer.
   static constexpr std::uint32_t kHeadBuffer = 8 * 1024;
 
-  /// `ticket_seed` is for session tickets until the table brings one. The registry outlives it.
-  WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry);
+  /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
+  WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
+              SharedBackends& backends);
   ~WorkerState();
 
   const Options& options;
   Counters counters;
   EventLoop loop;
-  EndpointMap endpoints{loop};
+  EndpointMap endpoints;
   LiveTable table{endpoints};
   ServerTls tls;
   HandshakeGate handshakes;
@@ -72,6 +73,9 @@ struct WorkerState {
   HeldBytes held;
   std::size_t refused_open = 0;  ///< RefusedConnections
   std::uint64_t random;          ///< state of the balancer's generator, never 0
+
+  /// Requests that wait for an endpoint with room.
+  boost::intrusive::list<SharedBackend::Turn, boost::intrusive::constant_time_size<false>> waiting;
 
   /// Client connections and tunnels.
   boost::intrusive::list<OpenConnection, boost::intrusive::constant_time_size<false>> open;

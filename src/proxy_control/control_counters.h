@@ -35,6 +35,10 @@ struct ControlCounters {
   std::uint64_t state_failures = 0;
   std::uint64_t dns_answers = 0;
   std::uint64_t dns_failures = 0;
+  std::uint64_t checks_good = 0;  ///< of endpoints' health
+  std::uint64_t checks_bad = 0;
+  std::uint64_t checks_timed_out = 0;
+  std::uint64_t endpoints_out = 0;       ///< gauge: by such checks
   std::uint64_t access_log_dropped = 0;  ///< lines
 };
 

@@ -169,6 +169,9 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_requests_aborted_total",
             "Requests whose client went away before the whole response was sent.",
             sum(&Counters::requests_aborted));
+    counter("weir_proxy_slow_readers_cut_total",
+            "Of those, requests whose client took the response more slowly than it may.",
+            sum(&Counters::slow_readers_cut));
     counter("weir_proxy_upstream_connects_total", "Connections opened to endpoints.",
             sum(&Counters::upstream_connects));
     counter("weir_proxy_upstream_connect_failures_total",
@@ -182,6 +185,10 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_endpoint_ejections_total",
             "Times that a worker left an endpoint out for a while, after failures in a row.",
             sum(&Counters::endpoint_ejections));
+    gauge("weir_proxy_requests_waiting", "Requests that wait for an endpoint with room.",
+          sum(&Counters::requests_waiting));
+    counter("weir_proxy_requests_queued_total", "Requests that had to wait so.",
+            sum(&Counters::requests_queued));
   }
 
   using TunnelCellOf = std::function<const proxy::Cell&(const TunnelCounters&)>;
@@ -361,6 +368,12 @@ class Collector : public prometheus::Collectable {
     counter_family("weir_proxy_dns_lookups_total", "DNS lookups of backends.");
     series({{"result", "ok"}}, static_cast<double>(control_.dns_answers));
     series({{"result", "failed"}}, static_cast<double>(control_.dns_failures));
+    counter_family("weir_proxy_health_checks_total", "Checks of endpoints' health.");
+    series({{"result", "ok"}}, static_cast<double>(control_.checks_good));
+    series({{"result", "failed"}}, static_cast<double>(control_.checks_bad));
+    series({{"result", "timeout"}}, static_cast<double>(control_.checks_timed_out));
+    gauge("weir_proxy_endpoints_out", "Endpoints that fail their checks.",
+          static_cast<double>(control_.endpoints_out));
     counter("weir_proxy_access_log_dropped_total",
             "Lines of the access log for which there was no room.",
             static_cast<double>(control_.access_log_dropped));

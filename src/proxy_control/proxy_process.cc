@@ -10,6 +10,7 @@
 #include "proxy/data_plane.h"
 #include "proxy_control/access_log_writer.h"
 #include "proxy_control/control_client.h"
+#include "proxy_control/health_checker.h"
 #include "proxy_control/memory_keeper.h"
 #include "proxy_control/metrics.h"
 #include "proxy_control/table_service.h"
@@ -49,9 +50,13 @@ class Process {
         io_(io),
         access_log_(access_log),
         data_plane_(*data_plane),
+        health_(io, data_plane_.backends(), counters_),
         service_(
             io,
-            [this](auto delta, auto done) { data_plane_.adopt(std::move(delta), std::move(done)); },
+            [this](auto delta, auto done) {
+              health_.adopt(*delta);
+              data_plane_.adopt(std::move(delta), std::move(done));
+            },
             Resolver::Options{}, counters_),
         client_(io,
                 ControlClient::Options{.path = options.socket,
@@ -146,6 +151,7 @@ class Process {
   AccessLog& access_log_;
   proxy::DataPlane& data_plane_;
   ControlCounters counters_;
+  HealthChecker health_;
   TableService service_;
   ControlClient client_;
   Drain drain_;

@@ -21,6 +21,7 @@ inline constexpr const char* kAlgorithms[] = {"two_choices", "round_robin", "lea
                                               "hash"};
 inline constexpr const char* kStickyModes[] = {"balanced", "persistent"};
 inline constexpr const char* kSameSites[] = {"unset", "none", "lax", "strict"};
+inline constexpr const char* kHealthKinds[] = {"off", "tcp", "http"};
 inline constexpr const char* kProxyProtocols[] = {"none", "v1", "v2"};
 
 inline const char* wrong_address(const std::string& text) {
@@ -100,6 +101,38 @@ constexpr void describe(Of<PassiveHealth>, Io& io) {
   io.number("most_ms", &PassiveHealth::most_ms, NumberRule{1, kMaxMilliseconds});
 }
 
+inline const char* wrong_request_path(const std::string& path) {
+  return is_request_path(path) ? nullptr : "is not a path to ask for";
+}
+inline const char* wrong_host_field(const std::string& host) {
+  return host.empty() || is_host_field(host) ? nullptr : "is no host";
+}
+
+template <class Io>
+constexpr void describe(Of<ActiveHealth>, Io& io) {
+  constexpr NumberRule kStatus = {kLeastStatus, kMostStatus};
+  constexpr NumberRule kTime = {1, kMaxMilliseconds};
+  constexpr NumberRule kInARow = {1, kMaxChecks};
+  io.number("fall", &ActiveHealth::fall, kInARow);
+  io.text("host", &ActiveHealth::host, TextRule{kMaxRuleText, wrong_host_field});
+  io.number("interval_ms", &ActiveHealth::interval_ms, kTime);
+  io.choice("kind", &ActiveHealth::kind, kHealthKinds);
+  io.number("least_status", &ActiveHealth::least_status, kStatus);
+  io.number("most_status", &ActiveHealth::most_status, kStatus);
+  io.check("least_status", "is over most_status",
+           [](const ActiveHealth& health) { return health.least_status <= health.most_status; });
+  io.text("path", &ActiveHealth::path, TextRule{kMaxRuleText, wrong_request_path});
+  io.number("rise", &ActiveHealth::rise, kInARow);
+  io.number("timeout_ms", &ActiveHealth::timeout_ms, kTime);
+}
+
+template <class Io>
+constexpr void describe(Of<EndpointLimits>, Io& io) {
+  io.number("queue", &EndpointLimits::queue, NumberRule{0, kMaxEndpointQueue});
+  io.number("queue_timeout_ms", &EndpointLimits::queue_timeout_ms, NumberRule{1, kMaxMilliseconds});
+  io.number("requests", &EndpointLimits::requests, NumberRule{0, kMaxEndpointRequests});
+}
+
 template <class Io>
 constexpr void describe(Of<Backend>, Io& io) {
   io.map("balancing", &Backend::balancing);
@@ -112,6 +145,8 @@ constexpr void describe(Of<Backend>, Io& io) {
   });
   io.check("endpoints", "stand beside a DNS name",
            [](const Backend& backend) { return !backend.dns || backend.endpoints.empty(); });
+  io.map("health", &Backend::health);
+  io.map("limits", &Backend::limits);
   io.text("name", &Backend::name, kNeededName);
   io.map("passive_health", &Backend::passive_health);
   io.choice("proxy_protocol", &Backend::proxy_protocol, kProxyProtocols);

@@ -114,6 +114,37 @@ struct PassiveHealth {
   bool operator==(const PassiveHealth&) const = default;
 };
 
+/// Asks endpoints how they are, however many workers there are. One that fails gets no requests
+/// while another does not. docs/balancing.md
+struct ActiveHealth {
+  enum class Kind : std::uint8_t {
+    Off,
+    Tcp,   ///< it takes a connection
+    Http,  ///< it answers a GET, without TLS
+  };
+  Kind kind = Kind::Off;
+  std::string path = "/";  ///< and query
+  std::string host;        ///< in the Host field; empty: the endpoint's address and port
+  std::uint16_t least_status = 200;
+  std::uint16_t most_status = 399;
+  std::uint32_t interval_ms = 10'000;  ///< between two checks, a tenth more or less
+  std::uint32_t timeout_ms = 2'000;    ///< of one check
+  std::uint32_t rise = 2;              ///< good ones in a row bring an endpoint back
+  std::uint32_t fall = 3;              ///< bad ones in a row put it out
+
+  bool operator==(const ActiveHealth&) const = default;
+};
+
+/// How much one endpoint gets to do at once, and what becomes of requests beyond that. Tunnels do
+/// not count.
+struct EndpointLimits {
+  std::uint32_t requests = 0;  ///< in flight, over all workers; 0: any number
+  std::uint32_t queue = 100;   ///< so many wait for one of the endpoints, others get 503 …
+  std::uint32_t queue_timeout_ms = 5'000;  ///< … and so do they after this
+
+  bool operator==(const EndpointLimits&) const = default;
+};
+
 /// HAProxy's "The PROXY protocol": tells a server whom a connection comes from.
 enum class ProxyProtocol : std::uint8_t { None, V1, V2 };
 
@@ -125,6 +156,8 @@ struct Backend {
   Balancing balancing = {};
   std::optional<StickyCookie> sticky_cookie = {};
   PassiveHealth passive_health = {};
+  util::Rare<ActiveHealth> health = {};
+  util::Rare<EndpointLimits> limits = {};
   ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
 
   bool operator==(const Backend&) const = default;

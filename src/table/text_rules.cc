@@ -44,6 +44,19 @@ bool is_token(std::string_view text) {
   });
 }
 
+bool is_request_path(std::string_view text) {
+  return text.starts_with('/') &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
+}
+
+bool is_host_field(std::string_view text) {
+  static constexpr std::string_view kOthers = "-_.:[]";
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
 bool is_upgrade_protocol(std::string_view text) {
   const auto slash = text.find('/');
   return is_token(text.substr(0, slash)) &&

@@ -13,6 +13,11 @@ inline constexpr std::size_t kMaxOrigins = 256;
 inline constexpr std::size_t kMaxRuleText = 1024;    ///< bytes of one origin, protocol or name
 inline constexpr std::size_t kMaxCloseReason = 123;  ///< bytes; RFC 6455 §5.5
 inline constexpr std::uint32_t kMaxTries = 16;
+inline constexpr std::uint32_t kMaxEndpointRequests = 1'000'000;
+inline constexpr std::uint32_t kMaxEndpointQueue = 100'000;
+inline constexpr std::uint32_t kMaxChecks = 1'000;  ///< in a row, of an endpoint's health
+inline constexpr std::uint32_t kLeastStatus = 100;
+inline constexpr std::uint32_t kMostStatus = 599;
 inline constexpr std::uint32_t kMaxVerifyDepth = 32;
 inline constexpr std::size_t kMaxTextParts = 32;
 inline constexpr std::size_t kMaxAuthHeaders = 256;
@@ -31,6 +36,13 @@ bool is_host_name(std::string_view name);
 
 /// RFC 9110 §5.6.2.
 bool is_token(std::string_view text);
+
+/// A path, perhaps with a query, that can stand in a request line: "/healthz?full=1".
+bool is_request_path(std::string_view text);
+
+/// What can stand in a Host field: letters, digits, "-", "_", ".", and what an address and a port
+/// need.
+bool is_host_field(std::string_view text);
 
 /// What stands in `Upgrade`, perhaps with a version: "spdy/3.1" (RFC 9110 §7.8).
 bool is_upgrade_protocol(std::string_view text);

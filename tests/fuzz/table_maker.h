@@ -92,6 +92,14 @@ class TableMaker {
   table::Backend backend() {
     table::Backend made;
     made.name = name();
+    if (one_in(2)) {
+      table::ActiveHealth health;
+      health.kind = static_cast<table::ActiveHealth::Kind>(below(3));
+      health.path = "/p" + std::to_string(below(9));
+      health.interval_ms = 1 + below(100'000);
+      made.health = health;
+    }
+    if (one_in(2)) made.limits = table::EndpointLimits{below(100), below(100), 1 + below(1000)};
     if (one_in(3)) {
       made.dns =
           table::DnsName{"shop.example", static_cast<std::uint16_t>(1 + below(65535)), one_in(2)};

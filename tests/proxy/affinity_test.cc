@@ -40,7 +40,8 @@ class AffinityTest : public testing::Test {
   }
 
   EventLoop loop_;
-  EndpointMap endpoints_{loop_};
+  SharedBackends shared_;
+  EndpointMap endpoints_{loop_, shared_};
   Limits limits_;
   RequestHead head_;
   std::string bytes_;

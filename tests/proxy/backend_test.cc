@@ -18,6 +18,8 @@ class BackendTest : public testing::Test {
   BackendRef backend(const std::vector<std::string>& ids, Algorithm algorithm,
                      const std::string& draining = "") {
     table::Backend made;
+    made.name = "app";
+    made.health = health_;
     made.balancing.algorithm = algorithm;
     made.balancing.slow_start_ms = slow_start_ms_;
     for (const auto& id : ids) {
@@ -42,12 +44,14 @@ class BackendTest : public testing::Test {
   }
 
   EventLoop loop_;
-  EndpointMap endpoints_{loop_};
+  SharedBackends shared_;
+  EndpointMap endpoints_{loop_, shared_};
   TimerWheel::TimePoint now_ = loop_.now();
   std::uint64_t random_ = 7;
   std::optional<std::uint64_t> hash_;
   std::vector<EndpointRef> tried_;
   std::uint32_t slow_start_ms_ = 0;
+  table::ActiveHealth health_;
 };
 
 class EveryAlgorithm : public BackendTest, public testing::WithParamInterface<Algorithm> {
@@ -75,6 +79,27 @@ TEST_P(EveryAlgorithm, TakesDrainingEndpointsLast) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(choose(app), "new");
   tried_.push_back(app->choose(choosing()));
   EXPECT_EQ(choose(app), "old");
+}
+
+TEST_P(EveryAlgorithm, PassesOverWhatFailsItsChecksButNotTheLastOne) {
+  health_.kind = table::ActiveHealth::Kind::Tcp;
+  const auto app = backend({"bad", "good"}, GetParam());
+  const auto shared = shared_.get("app");
+  shared->member("bad")->fails_checks = true;
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(choose(app), "good");
+  shared->member("good")->fails_checks = true;
+  std::set<std::string> seen;
+  for (int i = 0; i < 2; ++i) {
+    const auto endpoint = app->choose(choosing());
+    ASSERT_NE(endpoint, nullptr);
+    seen.insert(endpoint->id());
+    tried_.push_back(endpoint);
+  }
+  EXPECT_EQ(seen.size(), 2U) << "none of them is given up";
+  tried_.clear();
+  health_.kind = table::ActiveHealth::Kind::Off;
+  const auto unchecked = backend({"bad"}, GetParam());
+  EXPECT_FALSE(unchecked->fails_checks(*endpoint("bad"))) << "its results are those of the past";
 }
 
 TEST_P(EveryAlgorithm, PassesOverWhatIsOutButNotTheLastOne) {

@@ -35,7 +35,8 @@ class LiveTableTest : public testing::Test {
   }
 
   EventLoop loop_;
-  EndpointMap endpoints_{loop_};
+  SharedBackends shared_;
+  EndpointMap endpoints_{loop_, shared_};
   LiveTable table_{endpoints_};
 };
 

@@ -2,6 +2,7 @@
 
 #include "proxy/body_rate.h"
 #include "proxy/proxy_fixture.h"
+#include "proxy/reader_rate.h"
 
 namespace weir::proxy {
 namespace {
@@ -47,6 +48,43 @@ TEST(BodyRate, FastBodiesHaveTheUsualPatience) {
   BodyRate off(0, milliseconds(1));
   off.wait(now);
   EXPECT_EQ(off.limit(milliseconds(60'000), now + milliseconds(999'999)), milliseconds(60'000));
+}
+
+TEST(ReaderRate, WhatTheClientAcknowledgesCountsAndNotWhatTheKernelTakes) {
+  ReaderRate::TimePoint now{};
+  ReaderRate rate(100, milliseconds(1'000));
+  const milliseconds send(60'000);
+  rate.wait(5'000, now);
+  EXPECT_EQ(rate.limit(send, now), milliseconds(1'000)) << "what came before is no credit";
+  now += milliseconds(1'000);
+  EXPECT_FALSE(rate.is_too_slow(5'050, now)) << "worth half a second";
+  EXPECT_EQ(rate.limit(send, now), milliseconds(500));
+  now += milliseconds(500);
+  EXPECT_TRUE(rate.is_too_slow(5'050, now));
+}
+
+TEST(ReaderRate, TimeInWhichNothingWaitsIsNotCounted) {
+  ReaderRate::TimePoint now{};
+  ReaderRate rate(100, milliseconds(1'000));
+  rate.wait(0, now);
+  now += milliseconds(900);
+  rate.caught_up(0, now);
+  now += milliseconds(50'000);
+  rate.wait(1'000'000, now);
+  EXPECT_EQ(rate.limit(milliseconds(60'000), now), milliseconds(100));
+}
+
+TEST(ReaderRate, TheTimeBetweenTwoWritesHoldsAllTheSame) {
+  ReaderRate::TimePoint now{};
+  ReaderRate rate(1, milliseconds(30'000));
+  const milliseconds send(2'000);
+  rate.wait(0, now);
+  now += milliseconds(1'500);
+  EXPECT_EQ(rate.limit(send, now), milliseconds(500));
+  rate.took(now);
+  EXPECT_EQ(rate.limit(send, now), send);
+  now += send;
+  EXPECT_FALSE(rate.has_time(send, now));
 }
 
 class SlowClients : public ProxyTest {
@@ -129,6 +167,40 @@ TEST_F(SlowClients, AReaderThatDoesNotReadIsCutOff) {
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(test::eventually([&] { return count(&Counters::requests_aborted) == 1; }));
   EXPECT_LT(client.receive_all().size(), 50'000'000U) << "the rest never left the backend";
+}
+
+TEST_F(SlowClients, AReaderThatIsTooSlowIsCutOffByTheRate) {
+  Backend app([](Socket& socket) {
+    receive_head(socket);
+    socket.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    const std::string piece(1024 * 1024, 'x');
+    for (int i = 0; i < 95 && socket.send(piece); ++i) {
+    }
+  });
+  auto options = short_for(&Timeouts::body_grace);
+  options.limits.response_bytes_per_second = 1'000'000'000;
+  start(options);
+  serve({app.port()});
+  auto client = connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(test::eventually([&] { return count(&Counters::slow_readers_cut) == 1; }));
+  EXPECT_LT(client.receive_all().size(), 50'000'000U);
+  EXPECT_TRUE(client.was_reset());
+  EXPECT_EQ(count(&Counters::requests_aborted), 1U);
+}
+
+TEST_F(SlowClients, AReaderThatIsFastEnoughGetsAllOfIt) {
+  Backend app(test::always(std::string(50'000'000, 'x')));
+  auto options = short_for(&Timeouts::head);
+  options.limits.response_bytes_per_second = 100;
+  start(options);
+  serve({app.port()});
+  auto client = connect();
+  for (int i = 0; i < 2; ++i) {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(receive_response(client).body.size(), 50'000'000U);
+  }
+  EXPECT_EQ(count(&Counters::slow_readers_cut), 0U);
 }
 
 TEST_F(SlowClients, ADrippingHandshakeEndsByItsTotalTime) {

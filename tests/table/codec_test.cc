@@ -80,6 +80,9 @@ Backend balanced() {
                                     3600,
                                     true};
   made.passive_health = {2, 500, 30'000};
+  made.health = ActiveHealth{
+      ActiveHealth::Kind::Http, "/up?all=1", "shop.example:80", 204, 204, 500, 300, 4, 5};
+  made.limits = EndpointLimits{8, 20, 1'500};
   made.proxy_protocol = ProxyProtocol::V2;
   return made;
 }
@@ -392,6 +395,33 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   wrong = balanced();
   wrong.passive_health.first_ms = 0;
   EXPECT_EQ(refusal(wrong), "passive_health.first_ms is 0, outside of 1 to 86400000");
+  for (const auto& [limits, reason] : {
+           std::pair{EndpointLimits{1'000'001}, "requests is 1000001, outside of 0 to 1000000"},
+           std::pair{EndpointLimits{1, 100'001}, "queue is 100001, outside of 0 to 100000"},
+           std::pair{EndpointLimits{1, 1, 0}, "queue_timeout_ms is 0, outside of 1 to 86400000"},
+       }) {
+    wrong = balanced();
+    wrong.limits = limits;
+    EXPECT_EQ(refusal(wrong), std::string("limits.") + reason);
+  }
+  const auto refusal_of = [](auto change) {
+    auto backend = balanced();
+    ActiveHealth health;
+    change(health);
+    backend.health = health;
+    return refusal(backend);
+  };
+  EXPECT_EQ(refusal_of([](auto& health) { health.path = "/ HTTP/1.1"; }),
+            "health.path is not a path to ask for");
+  EXPECT_EQ(refusal_of([](auto& health) { health.host = "a b"; }), "health.host is no host");
+  EXPECT_EQ(refusal_of([](auto& health) { health.least_status = 99; }),
+            "health.least_status is 99, outside of 100 to 599");
+  EXPECT_EQ(refusal_of([](auto& health) { health.most_status = 199; }),
+            "health.least_status is over most_status");
+  EXPECT_EQ(refusal_of([](auto& health) { health.interval_ms = 0; }),
+            "health.interval_ms is 0, outside of 1 to 86400000");
+  EXPECT_EQ(refusal_of([](auto& health) { health.fall = 0; }),
+            "health.fall is 0, outside of 1 to 1000");
 
   auto bad_host = retried();
   Retries retries;

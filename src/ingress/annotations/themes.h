@@ -10,6 +10,7 @@ AnnotationTheme tunnel_annotations();
 AnnotationTheme timeout_annotations();
 AnnotationTheme retry_annotations();
 AnnotationTheme balancing_annotations();
+AnnotationTheme health_annotations();
 AnnotationTheme redirect_annotations();
 AnnotationTheme tls_annotations();
 AnnotationTheme backend_tls_annotations();
