@@ -113,7 +113,8 @@ class Worker {
   };
 
   proxy::EventLoop loop_;
-  proxy::EndpointMap endpoints_{loop_};
+  proxy::SharedBackends shared_;
+  proxy::EndpointMap endpoints_{loop_, shared_};
   proxy::LiveTable table_{endpoints_};
   std::map<const proxy::ServerCertificate*, std::string> certificate_names_;
   std::vector<std::string> host_names_;

@@ -7,7 +7,8 @@ const ca = readFileSync(process.argv[2]);
 const tell = report => console.log(JSON.stringify(report));
 
 function talk({name, url, say, close}) {
-  const socket = new WebSocket(url, {ca});
+  // weir listens on IPv4 alone, and this library tries one address of localhost only.
+  const socket = new WebSocket(url, {ca, family: 4});
   socket.on('open', () => socket.send('hello'));
   socket.once('message', () => {
     tell({name, event: 'open'});
