@@ -48,6 +48,30 @@ bool ClientConnection::find_auth_service(const table::ExternalAuth& auth, std::s
   return true;
 }
 
+bool ClientConnection::make_auth_question(const table::ExternalAuth& auth, Subrequest::What& what) {
+  const auto& exchange = *exchange_;
+  const RequestParts parts{exchange.request, exchange.origin.client, exchange.host_name,
+                           exchange.origin.scheme};
+  const auto target = text_of(auth.target, parts);
+  if (!find_auth_service(auth, target, what)) return false;
+  what.method = auth.method;
+  what.bytes = make_auth_request(auth, target, parts, exchange.origin,
+                                 worker_.table.settings().underscores_in_headers);
+  what.policy = *exchange.route->requests;
+  return true;
+}
+
+std::optional<AuthQuestion> ClientConnection::question_of_tunnel() {
+  const auto& route = *exchange_->route;
+  Subrequest::What what;
+  if (!exchange_->auth_was_asked || route.tunnels->auth_interval_ms == 0 ||
+      !make_auth_question(*route.rules->access.external, what)) {
+    return std::nullopt;
+  }
+  return AuthQuestion{what.backend->name(), std::move(what.lane), std::move(what.method),
+                      std::move(what.bytes), what.policy};
+}
+
 void ClientConnection::log_auth_failure(const std::string& why) {
   const auto& origin = exchange_->route->origin;
   const auto left_out = worker_.log_limiter.take(origin, loop().now());
@@ -62,17 +86,10 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
   AccessRefusal refusal;
   refusal.reason = AnswerReason::AuthFailed;
   Subrequest::What what;
-  const RequestParts parts{exchange.request, exchange.origin.client, exchange.host_name,
-                           exchange.origin.scheme};
-  const auto target = text_of(auth.target, parts);
-  if (!find_auth_service(auth, target, what)) {
+  if (!make_auth_question(auth, what)) {
     log_auth_failure("nobody is there to be asked");
     co_return refusal;
   }
-  what.method = auth.method;
-  what.bytes = make_auth_request(auth, target, parts, exchange.origin,
-                                 worker_.table.settings().underscores_in_headers);
-  what.policy = *exchange.route->requests;
 
   AuthVerdict verdict;
   bool told = false;
@@ -95,6 +112,7 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
   if (refusal.reason == AnswerReason::AuthFailed) log_auth_failure(verdict.why);
   if (!refusal.reason) {
     std::ranges::move(verdict.fields, std::back_inserter(exchange.field_edits));
+    exchange.auth_was_asked = true;
     exchange.auth_cookies = std::move(verdict.cookies);
     exchange.auth_cookies_always = auth.always_set_cookie;
     co_return refusal;
@@ -102,6 +120,8 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
   exchange.answer_fields = verdict.cookies + verdict.challenges;
   if (refusal.reason == AnswerReason::AuthRedirect) {
     exchange.answer_fields = std::move(verdict.cookies);
+    const RequestParts parts{exchange.request, exchange.origin.client, exchange.host_name,
+                             exchange.origin.scheme};
     refusal.location = signin_location(auth, parts, exchange.origin);
   }
   co_return refusal;

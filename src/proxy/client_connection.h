@@ -14,6 +14,7 @@
 #include "proxy/subrequest.h"
 #include "proxy/task.h"
 #include "proxy/tries.h"
+#include "proxy/tunnel_auth.h"
 #include "proxy/worker_state.h"
 
 namespace weir::proxy {
@@ -97,7 +98,11 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Whom to ask: `what` gets the backend and the lane. False: nobody is there.
   bool find_auth_service(const table::ExternalAuth& auth, std::string_view target,
                          Subrequest::What& what);
+  /// For the tunnel that the request becomes; nothing: it is not asked about again.
+  std::optional<AuthQuestion> question_of_tunnel();
   void log_auth_failure(const std::string& why);
+  /// All of `what`. False: nobody is there.
+  bool make_auth_question(const table::ExternalAuth& auth, Subrequest::What& what);
   Task<AccessRefusal> ask_auth_service(const table::ExternalAuth& auth);
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);

@@ -106,8 +106,11 @@ struct alignas(64) Counters {
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;
   Cell upstream_handshakes_resumed;  // of those that were ok
-  Cell passthrough_opened;           // tunnels of undecrypted TLS
-  Cell passthrough_failures;         // no endpoint took the connection
+  Cell tunnel_auth_yes;              // of auth services asked about open tunnels
+  Cell tunnel_auth_no;
+  Cell tunnel_auth_unknown;   // no answer, or another one
+  Cell passthrough_opened;    // tunnels of undecrypted TLS
+  Cell passthrough_failures;  // no endpoint took the connection
   /// First Close frames of tunnels, by whose it was: a client's, a backend's, weir's.
   std::array<std::array<Cell, kCloseCodes>, 3> tunnel_close_codes;
 };

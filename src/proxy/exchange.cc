@@ -45,6 +45,7 @@ void Exchange::reset() {
   route = nullptr;
   set_cookie.clear();
   auth_cookies.clear();
+  auth_was_asked = false;
   answer_fields.clear();
   field_edits.clear();
   tried.clear();

@@ -82,6 +82,7 @@ struct Exchange {
   ResponseHead response;             ///< valid only while its bytes are looked at
   std::string set_cookie;            ///< line for the client, or empty
   std::string auth_cookies;          ///< lines of the auth service for the client …
+  bool auth_was_asked = false;       ///< and it said yes
   bool auth_cookies_always = false;  ///< … with whatever status; else as nginx's add_header
   std::string response_text;
   Gather to_client;

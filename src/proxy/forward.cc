@@ -200,6 +200,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     permit.hand_over(start);
     start.request = {exchange_->host_name, exchange_->request.path, exchange_->upgrade};
     start.endpoint = endpoint;
+    start.auth = question_of_tunnel();
     start.websocket = exchange_->upgrade == kWebSocket;
     start.endpoint_place = std::move(place);
     start.to_client = relay.take_unsent();

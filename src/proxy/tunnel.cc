@@ -64,6 +64,8 @@ std::string_view sentence_of(TunnelEnd why) {
       return "the server is going away";
     case TunnelEnd::Rebalance:
       return "moving to another server";
+    case TunnelEnd::AuthExpired:
+      return "authorisation expired";
     case TunnelEnd::FrameTooLarge:
       return "frame too large";
     case TunnelEnd::Admin:
@@ -126,6 +128,10 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
   group_.tunnels.push_back(*this);
   group_.counters->opened.add();
   group_.counters->open.add();
+  if (start.auth) {
+    const std::chrono::milliseconds interval(group_.policy->auth_interval_ms);
+    auth_ = std::make_unique<TunnelAuth>(*this, worker_, *std::move(start.auth), interval);
+  }
   policy_changed();
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/endpoint.h"
 #include "proxy/frame_watcher.h"
 #include "proxy/stream.h"
+#include "proxy/tunnel_auth.h"
 #include "proxy/tunnel_counters.h"
 #include "proxy/tunnel_registry.h"
 #include "proxy/worker_state.h"
@@ -43,7 +44,8 @@ struct TunnelStart {
   std::string to_backend;  ///< what the client sent right behind its handshake
   std::string seen;        ///< what the backend sent right behind its 101, sent or not
   util::IpAddress client;
-  AddressCounts::Place place;  ///< of the connection, which the tunnel counts on
+  std::optional<AuthQuestion> auth;  ///< to be asked again from time to time
+  AddressCounts::Place place;        ///< of the connection, which the tunnel counts on
   RoutePlace total_place;
   RoutePlace route_place;
   EndpointPlace endpoint_place;
@@ -199,6 +201,7 @@ class Tunnel final : public IoListener,
   EndpointRef endpoint_;
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Heartbeat> heartbeat_;
+  std::unique_ptr<TunnelAuth> auth_;
   std::unique_ptr<CloseWords> planned_words_;  // nullptr: the usual ones
   AddressCounts::Place place_;
   Timer timer_;

@@ -45,6 +45,8 @@ const char* reason_of(TunnelEnd end) {
       return "endpoint_gone";
     case TunnelEnd::Rebalance:
       return "rebalance";
+    case TunnelEnd::AuthExpired:
+      return "auth_expired";
     case TunnelEnd::FrameTooLarge:
       return "frame_too_large";
     case TunnelEnd::Admin:

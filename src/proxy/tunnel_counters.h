@@ -29,6 +29,7 @@ enum class TunnelEnd : std::uint8_t {
   EndpointGone,
   Rebalance,
   FrameTooLarge,
+  AuthExpired,  // the auth service says no
   Admin,
   Memory,  // it held most of too much
   Count,

@@ -141,6 +141,11 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_upstream_tls_handshakes_resumed_total",
             "TLS handshakes with endpoints that resumed a session.",
             sum(&Counters::upstream_handshakes_resumed));
+    counter_family("weir_tunnels_auth_checks_total",
+                   "Answers of auth services about open tunnels, by what they said.");
+    series({{"result", "yes"}}, sum(&Counters::tunnel_auth_yes));
+    series({{"result", "no"}}, sum(&Counters::tunnel_auth_no));
+    series({{"result", "unknown"}}, sum(&Counters::tunnel_auth_unknown));
     counter_family("weir_proxy_tls_passthrough_total",
                    "TLS connections for hosts that are passed through undecrypted.");
     series({{"result", "ok"}}, sum(&Counters::passthrough_opened));

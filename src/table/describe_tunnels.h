@@ -14,6 +14,7 @@ constexpr void describe(Of<TunnelPolicy>, Io& io) {
   using Policy = TunnelPolicy;
   io.texts("allowed_origins", &Policy::allowed_origins,
            ItemRule{kMaxOrigins, is_origin_rule, "that cannot be"});
+  io.number("auth_interval_ms", &Policy::auth_interval_ms, kMilliseconds);
   io.number("close_code", &Policy::close_code,
             NumberRule{0, kAnyNumber, is_close_code, "is none that may be sent"});
   io.text("close_reason", &Policy::close_reason, TextRule{kMaxCloseReason});

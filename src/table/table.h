@@ -288,6 +288,7 @@ struct TunnelPolicy {
   std::uint32_t half_closed_timeout_ms = 60'000;  ///< after one side's FIN, without a byte
   std::uint32_t max_duration_ms = 0;              ///< 0: none
   std::uint32_t duration_spread_percent = 10;     ///< each lasts up to so much less
+  std::uint32_t auth_interval_ms = 0;  ///< the auth service is asked again so often; 0: never
   std::uint32_t ping_interval_ms = 0;  ///< to a side that has been silent so long; 0: no pings
   std::uint32_t ping_misses = 2;       ///< so many in a row unanswered: the peer is dead
 

@@ -65,6 +65,7 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
         "weir_proxy_tls_handshakes_total{result=\"failed\"} 0",
         "weir_proxy_tls_handshakes_waiting 0", "weir_proxy_tls_staples_total{result=\"expired\"} 0",
         "weir_proxy_upstream_tls_handshakes_total{result=\"failed\"} 0",
+        "weir_tunnels_auth_checks_total{result=\"unknown\"} 0",
         "weir_proxy_tls_passthrough_total{result=\"ok\"} 0",
         "weir_proxy_local_answers_total{reason=\"misdirected_request\"} 0",
         "weir_proxy_requests_total{code=\"503\"} 0",

@@ -80,10 +80,15 @@ Backend balanced() {
                                     3600,
                                     true};
   made.passive_health = {2, 500, 30'000};
+  made.proxy_protocol = ProxyProtocol::V2;
+  return made;
+}
+
+Backend limited() {
+  auto made = balanced();
   made.health = ActiveHealth{
       ActiveHealth::Kind::Http, "/up?all=1", "shop.example:80", 204, 204, 500, 300, 4, 5};
   made.limits = EndpointLimits{8, 20, 1'500};
-  made.proxy_protocol = ProxyProtocol::V2;
   return made;
 }
 
@@ -92,20 +97,7 @@ Host retried() {
   made.routes[0].retries = Retries{5, 10'000, false, false, true, true, {403, 502}};
   made.routes[1].requests = RequestPolicy{0, 2'000, 3'000, 4'000};
   RouteRules rules;
-  using Source = TextPart::Source;
-  ExternalAuth auth;
-  auth.backend = "/auth.example:443";
-  auth.tls = UpstreamTls{"auth.example", true, false, "", 1, "", {}, ""};
-  auth.host = "auth.example";
-  auth.target = {{Source::Literal, "/check?u="}, {Source::EscapedUri, ""}};
-  auth.method = "HEAD";
-  auth.tells_uri = true;
-  auth.redirect = {{Source::Scheme, ""}, {Source::Literal, "://a"}};
-  auth.response_headers = {"X-User"};
-  auth.signin = {{Source::Literal, "https://login.example/"}, {Source::Method, ""}};
-  auth.signin_parameter = "back";
-  auth.always_set_cookie = true;
-  rules.access = {true, {"10.0.0.0/8"}, {"2001:db8::/32", "192.0.2.1"}, auth, true};
+  rules.access = {true, {"10.0.0.0/8"}, {"2001:db8::/32", "192.0.2.1"}};
   made.routes[1].rules = rules;
   made.routes[1].sticky = true;
   return made;
@@ -134,6 +126,31 @@ TunnelPolicy tunnel_policy() {
   made.on_route_change = Then::Keep;
   made.on_endpoint_end = Then::Cut;
   made.max_frame_bytes = std::uint64_t{1} << 40;
+  return made;
+}
+
+Host asked_about() {
+  using Source = TextPart::Source;
+  ExternalAuth auth;
+  auth.backend = "/auth.example:443";
+  auth.tls = UpstreamTls{"auth.example", true, false, "", 1, "", {}, ""};
+  auth.host = "auth.example";
+  auth.target = {{Source::Literal, "/check?u="}, {Source::EscapedUri, ""}};
+  auth.method = "HEAD";
+  auth.tells_uri = true;
+  auth.redirect = {{Source::Scheme, ""}, {Source::Literal, "://a"}};
+  auth.response_headers = {"X-User"};
+  auth.signin = {{Source::Literal, "https://login.example/"}, {Source::Method, ""}};
+  auth.signin_parameter = "back";
+  auth.always_set_cookie = true;
+  auto made = host();
+  RouteRules rules;
+  rules.access.external = auth;
+  rules.access.any = true;
+  made.routes[0].rules = rules;
+  TunnelPolicy tunnels;
+  tunnels.auth_interval_ms = 60'000;
+  made.routes[0].tunnels = tunnels;
   return made;
 }
 
@@ -195,15 +212,14 @@ TEST_P(RoundTrip, GivesTheSameValueAndTheSameHash) {
   EXPECT_EQ(encoded.key, key_of(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Codec, RoundTrip,
-                         ::testing::Values(Resource(Settings{}), Resource(settings()),
-                                           Resource(certificate()), Resource(stapled()),
-                                           Resource(shop()), Resource(outside()), Resource(host()),
-                                           Resource(secured()), Resource(retried()),
-                                           Resource(tunnelled()), Resource(Host{}),
-                                           Resource(balanced()),
-                                           Resource(TrustBundle{"default/ca", "ca", "crl"}),
-                                           Resource(TicketSeed{std::string(48, '\xfe')})));
+INSTANTIATE_TEST_SUITE_P(
+    Codec, RoundTrip,
+    ::testing::Values(Resource(Settings{}), Resource(settings()), Resource(certificate()),
+                      Resource(stapled()), Resource(shop()), Resource(outside()), Resource(host()),
+                      Resource(secured()), Resource(retried()), Resource(asked_about()),
+                      Resource(tunnelled()), Resource(Host{}), Resource(balanced()),
+                      Resource(limited()), Resource(TrustBundle{"default/ca", "ca", "crl"}),
+                      Resource(TicketSeed{std::string(48, '\xfe')})));
 
 TEST(Codec, WritesTheBytesOfTheDocument) {
   Backend backend;
@@ -400,12 +416,12 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
            std::pair{EndpointLimits{1, 100'001}, "queue is 100001, outside of 0 to 100000"},
            std::pair{EndpointLimits{1, 1, 0}, "queue_timeout_ms is 0, outside of 1 to 86400000"},
        }) {
-    wrong = balanced();
+    wrong = limited();
     wrong.limits = limits;
     EXPECT_EQ(refusal(wrong), std::string("limits.") + reason);
   }
   const auto refusal_of = [](auto change) {
-    auto backend = balanced();
+    auto backend = limited();
     ActiveHealth health;
     change(health);
     backend.health = health;

@@ -58,6 +58,15 @@ AnnotationTheme tunnel_annotations() {
            .twin = "tunnel-allowed-origins",
            .if_wrong = "same-host",
            .since = "0.1"},
+          {.name = "weir.dev/tunnel-auth-interval",
+           .type = time(0, kDay, set<&TunnelPolicy::auth_interval_ms>),
+           .usual = "0",
+           .text = "How often the service of `auth-url` is asked about an open tunnel again, with "
+                   "the headers of its handshake. Its 401 or 403 ends the tunnel with Close 1008; "
+                   "no answer, or another one, does not. At least a second; `0` never asks",
+           .effect = Effect::InEffect,
+           .twin = "tunnel-auth-interval",
+           .since = "0.1"},
           {.name = "weir.dev/tunnel-close-code",
            .type = Number{1000,
                           4999,
