@@ -28,6 +28,9 @@ struct Visitor {
   std::optional<kube::ObjectRef> operator()(const table::TrustBundle& bundle) const {
     return parse_name(kube::Kind::Secret, bundle.name);
   }
+  std::optional<kube::ObjectRef> operator()(const table::Users& users) const {
+    return parse_name(kube::Kind::Secret, users.name);
+  }
   std::optional<kube::ObjectRef> operator()(const table::TicketSeed&) const { return std::nullopt; }
 };
 

@@ -235,7 +235,10 @@ const Annotation* find_auth_of_all(std::string_view key) {
   if (!key.starts_with("global-auth-")) return nullptr;
   const auto* annotation =
       find_annotation(fmt::format("nginx.ingress.kubernetes.io/{}", key.substr(kGlobal.size())));
-  return annotation != nullptr && annotation->effect == Effect::InEffect ? annotation : nullptr;
+  constexpr std::string_view kUrl = "nginx.ingress.kubernetes.io/auth-url";
+  const bool is_so = annotation != nullptr && annotation->effect == Effect::InEffect &&
+                     (annotation->name == kUrl || annotation->needs == kUrl);
+  return is_so ? annotation : nullptr;
 }
 
 }  // namespace

@@ -238,6 +238,7 @@ BuiltHost build_host(const HostInput& input) {
   sort_unique(built.backends);
   sort_unique(built.certificates);
   sort_unique(built.trusts);
+  sort_unique(built.users);
   return built;
 }
 

@@ -62,6 +62,8 @@ struct BuiltHost {
   std::vector<NamespacedName> certificates;
   /// Secrets whose CAs they name, usable or not; sorted, no duplicates.
   std::vector<NamespacedName> trusts;
+  /// Secrets whose users routes ask for, usable or not; sorted, no duplicates.
+  std::vector<NamespacedName> users;
   std::vector<BackendKey> backends;    ///< that routes name or ask; sorted, no duplicates
   bool wants_default_backend = false;  ///< it serves "/", or would if there were one
   std::vector<kube::Problem> problems;

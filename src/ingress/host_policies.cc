@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "ingress/user_list.h"
+
 namespace weir::ingress {
 
 namespace {
@@ -72,12 +74,31 @@ void settle_passthrough(const HostInput& input, BuiltHost& built) {
                                  input.name)});
 }
 
+/// The rules of an Ingress's routes, with the users that may come in.
+table::RouteRules make_rules(const HostShare& share, BuiltHost& built) {
+  auto rules = share.policies->rules_of_routes();
+  if (!rules.access.basic || rules.access.closed) {
+    rules.access.basic.reset();
+    return rules;
+  }
+  const auto secret = users_of(*share.ingress, *share.policies);
+  if (secret) {
+    rules.access.basic->users = to_string(*secret);
+    built.users.push_back(*secret);
+  } else {
+    rules.access.closed = true;
+    rules.access.basic.reset();
+  }
+  return rules;
+}
+
 bool starts_with_one_of(const std::string& path, const std::vector<std::string>& starts) {
   return std::ranges::any_of(starts, [&](const auto& start) { return path.starts_with(start); });
 }
 
 table::RouteRules without_auth(table::RouteRules rules) {
   rules.access.external.reset();
+  rules.access.basic.reset();
   rules.access.any = false;
   return rules;
 }
@@ -85,13 +106,14 @@ table::RouteRules without_auth(table::RouteRules rules) {
 }  // namespace
 
 RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
+                             const table::RouteRules& rules,
                              util::Boxed<table::UpstreamTls> upstream_tls)
     : policies_(policies),
       redirects_(redirects),
       upstream_tls_(std::move(upstream_tls)),
       requests_(policies.requests),
-      rules_(policies.rules_of_routes()),
-      rules_without_auth_(without_auth(*rules_)),
+      rules_(rules),
+      rules_without_auth_(without_auth(rules)),
       retries_(policies.retries_of_routes()),
       tunnels_(policies.tunnels) {}
 
@@ -127,11 +149,11 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   }
   const auto* auth = policies.access.auth();
   if (auth != nullptr && auth->backend) built_.backends.push_back(*auth->backend);
-  return {policies, redirects, std::move(tls)};
+  return {policies, redirects, make_rules(share, built_), std::move(tls)};
 }
 
 RoutePolicies RoutePolicyMaker::make_default() const {
-  return {input_.defaults, false, std::nullopt};
+  return {input_.defaults, false, input_.defaults.rules_of_routes(), std::nullopt};
 }
 
 void settle_host_policies(const HostInput& input, BuiltHost& built) {

@@ -15,7 +15,7 @@ namespace weir::ingress {
 /// The Policies outlive it.
 class RoutePolicies {
  public:
-  RoutePolicies(const Policies& policies, bool redirects,
+  RoutePolicies(const Policies& policies, bool redirects, const table::RouteRules& rules,
                 util::Boxed<table::UpstreamTls> upstream_tls);
 
   /// Sets all that comes from annotations. The route has its match and its backends.

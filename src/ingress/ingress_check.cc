@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "ingress/annotation_values.h"
 #include "ingress/backend_builder.h"
+#include "ingress/user_list.h"
 
 namespace weir::ingress {
 
@@ -45,6 +47,8 @@ class Checker {
     for (std::size_t i = 0; i < ingress_.tls.size(); ++i) check_tls(i);
     check_client_auth();
     check_backend_tls();
+    check_users();
+    check_cors();
     return std::move(problems_);
   }
 
@@ -148,6 +152,34 @@ class Checker {
     if (backend.verify) check_trust_of(*backend.secret, kField, kEffect);
   }
 
+  void check_users() {
+    if (!policies_.access.basic.is_asked) return;
+    constexpr const char* kField = "metadata.annotations[nginx.ingress.kubernetes.io/auth-secret]";
+    constexpr const char* kEffect = "its paths answer 503";
+    const auto& written = policies_.access.basic.secret;
+    if (!written) {
+      add("InvalidAnnotation", kField,
+          fmt::format("auth-type needs a Secret with the users; {}", kEffect));
+      return;
+    }
+    auto named = *written;
+    if (named.ns.empty()) named.ns = ingress_.meta.ns;
+    if (!is_usable_name(named, kField, kEffect)) return;
+    if (const auto users = read_users(*store_.find_secret(named)); !users) {
+      add("InvalidUsers", kField,
+          fmt::format("Secret {}: {}; {}", to_string(named), users.error().detail, kEffect));
+    }
+  }
+
+  void check_cors() {
+    for (const auto& origin : policies_.wrong_cors_origins) {
+      add("InvalidAnnotation",
+          "metadata.annotations[nginx.ingress.kubernetes.io/cors-allow-origin]",
+          fmt::format("\"{}\" is not scheme://host with an optional port; it is left out",
+                      shortened(origin)));
+    }
+  }
+
   bool is_usable_name(const NamespacedName& secret, const char* field, const char* effect) {
     if (!may_use(secret, ingress_.meta.ns)) {
       add("InvalidAnnotation", field,
@@ -190,6 +222,7 @@ References references_of(const kube::Ingress& ingress, const Policies& policies)
   for (const auto& secret : {policies.client_auth.secret, policies.backend_tls.secret}) {
     if (secret && may_use(*secret, ingress.meta.ns)) references.secrets.push_back(*secret);
   }
+  if (const auto users = users_of(ingress, policies)) references.secrets.push_back(*users);
   sort_unique(references.services);
   sort_unique(references.secrets);
   return references;

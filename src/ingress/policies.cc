@@ -33,7 +33,12 @@ table::RouteRules Policies::rules_of_routes() const {
     rules.access.external = auth->external;
     rules.access.closed |= auth->is_wrong;
   }
-  rules.access.any = access.any && rules.access.external;
+  if (access.basic.is_asked) {
+    rules.access.basic.emplace().realm = access.basic.realm;
+    rules.access.closed |= !access.basic.secret;
+  }
+  rules.access.any = access.any && (rules.access.external || rules.access.basic);
+  if (is_cors_on) rules.cors = cors;
   return rules;
 }
 

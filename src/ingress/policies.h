@@ -44,6 +44,14 @@ struct Policies {
     Auth own;
     Auth global;  ///< counts without an own one
     bool heeds_global = true;
+    struct Basic {
+      bool is_asked = false;
+      std::optional<NamespacedName> secret;  ///< as written: its namespace may be empty
+      std::string realm;
+
+      bool operator==(const Basic&) const = default;
+    };
+    Basic basic;
     bool any = false;
 
     /// The one that counts; nullptr: none.
@@ -55,6 +63,14 @@ struct Policies {
     bool operator==(const Access&) const = default;
   };
   Access access;
+
+  bool is_cors_on = false;
+  /// Counts with that. The texts are what ingress-nginx sends without annotations.
+  table::Cors cors = {.allow_methods = "GET, PUT, POST, DELETE, PATCH, OPTIONS",
+                      .allow_headers =
+                          "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-"
+                          "Since,Cache-Control,Content-Type,Range,Authorization"};
+  std::vector<std::string> wrong_cors_origins;  ///< left out of those
 
   table::Retries retries;
   bool is_tried_once = false;
@@ -112,6 +128,7 @@ struct Policies {
   /// ConfigMap, whichever of them they are.
   void settle();
 
+  /// But for the name of `basic`'s users, which depends on whose annotations these are.
   table::RouteRules rules_of_routes() const;
   /// `retries` with all that counts beside it.
   table::Retries retries_of_routes() const;

@@ -10,6 +10,7 @@
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
+#include "ingress/user_list.h"
 
 namespace weir::ingress {
 
@@ -125,6 +126,9 @@ class Run {
     for (const auto& certificate : built.certificates) add_certificate(certificate);
     for (const auto& trust : built.trusts) {
       if (auto bundle = make_trust_bundle(store_, trust)) add(*std::move(bundle));
+    }
+    for (const auto& secret : built.users) {
+      if (auto users = make_users(store_, secret)) add(*std::move(users));
     }
     for (const auto& key : built.backends) {
       auto backend = build(key);

@@ -5,6 +5,7 @@
 
 #include "ingress/annotation_reader.h"
 #include "ingress/ingress_check.h"
+#include "ingress/user_list.h"
 
 namespace weir::ingress {
 
@@ -121,6 +122,10 @@ void Translator::put_slice(kube::Object object, const NamespacedName& name) {
 void Translator::put_secret(kube::Object object, const NamespacedName& name) {
   const auto before = store_.checked_certificate(name);
   store_.put(std::move(object));
+  if (users_.contains(name)) {
+    dirty_users_.insert(name);
+    insert_all(ingresses_by_secret_, name, dirty_checks_);
+  }
   // A renewed certificate for the same names changes no host.
   if (before && is_same_check(before.get(), store_.find_certificate(name))) {
     if (certificates_.contains(name)) dirty_certificates_.insert(name);
@@ -191,6 +196,7 @@ void Translator::touch_secret(const NamespacedName& name) {
   insert_all(ingresses_by_secret_, name, dirty_checks_);
   if (certificates_.contains(name)) dirty_certificates_.insert(name);
   if (trusts_.contains(name)) dirty_trusts_.insert(name);
+  if (users_.contains(name)) dirty_users_.insert(name);
 }
 
 void Translator::serve(const NamespacedName& name) {
@@ -260,6 +266,7 @@ Changes Translator::update() {
   update_backends(changes);
   update_certificates(changes);
   update_trusts(changes);
+  update_users(changes);
   update_checks();
   std::sort(changes.upserts.begin(), changes.upserts.end(),
             [](const auto& a, const auto& b) { return table::key_of(a) < table::key_of(b); });
@@ -369,6 +376,9 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   for (const auto& trust : built.trusts) use_trust(trust);
   for (const auto& trust : node.trusts) drop_trust(trust);
   node.trusts = std::move(built.trusts);
+  for (const auto& secret : built.users) use_users(secret);
+  for (const auto& secret : node.users) drop_users(secret);
+  node.users = std::move(built.users);
   for (const auto& secret : node.secrets) erase_from(hosts_by_secret_, secret, name);
   for (const auto& secret : secrets) hosts_by_secret_[secret].insert(name);
   node.secrets = std::move(secrets);
@@ -476,6 +486,24 @@ void Translator::update_trusts(Changes& changes) {
   }
 }
 
+void Translator::update_users(Changes& changes) {
+  for (const auto& secret : std::exchange(dirty_users_, {})) {
+    const auto found = users_.find(secret);
+    if (found == users_.end()) continue;
+    UsersNode& node = found->second;
+    auto made = node.users == 0 ? std::nullopt : make_users(store_, secret);
+    if (node.made != made) {
+      node.made = made;
+      if (made) {
+        changes.upserts.emplace_back(*std::move(made));
+      } else {
+        changes.removes.push_back({table::ResourceKind::Users, to_string(secret)});
+      }
+    }
+    if (node.users == 0) users_.erase(found);
+  }
+}
+
 void Translator::update_checks() {
   for (const auto& name : std::exchange(dirty_checks_, {})) {
     const auto* ingress = store_.find_ingress(name);
@@ -512,6 +540,14 @@ void Translator::drop_certificate(const NamespacedName& name) {
 
 void Translator::use_trust(const NamespacedName& name) {
   if (trusts_[name].users++ == 0) dirty_trusts_.insert(name);
+}
+
+void Translator::use_users(const NamespacedName& secret) {
+  if (users_[secret].users++ == 0) dirty_users_.insert(secret);
+}
+
+void Translator::drop_users(const NamespacedName& secret) {
+  if (--users_.at(secret).users == 0) dirty_users_.insert(secret);
 }
 
 void Translator::drop_trust(const NamespacedName& name) {

@@ -62,6 +62,7 @@ class Translator {
     std::vector<NamespacedName> secrets;  // asked for when it was built
     std::vector<NamespacedName> certificates;
     std::vector<NamespacedName> trusts;
+    std::vector<NamespacedName> users;
   };
   struct BackendNode {
     std::size_t users = 0;
@@ -74,6 +75,10 @@ class Translator {
   struct TrustNode {
     std::size_t users = 0;
     std::optional<table::TrustBundle> bundle;  // as published
+  };
+  struct UsersNode {
+    std::size_t users = 0;             // of this node
+    std::optional<table::Users> made;  // as published
   };
 
   void put(kube::Object object);
@@ -107,6 +112,7 @@ class Translator {
   void update_backends(Changes& changes);
   void update_certificates(Changes& changes);
   void update_trusts(Changes& changes);
+  void update_users(Changes& changes);
   void update_checks();
 
   HostTls wildcard_tls_of(const std::string& name) const;
@@ -116,6 +122,8 @@ class Translator {
   void drop_certificate(const NamespacedName& name);
   void use_trust(const NamespacedName& name);
   void drop_trust(const NamespacedName& name);
+  void use_users(const NamespacedName& secret);
+  void drop_users(const NamespacedName& secret);
   BuiltBackend build(const BackendKey& key) const;
 
   const Options options_;
@@ -127,6 +135,7 @@ class Translator {
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
   ByName<TrustNode> trusts_;
+  ByName<UsersNode> users_;
   GlobalSettings global_;
   std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
   std::optional<table::Settings> settings_;
@@ -151,6 +160,7 @@ class Translator {
   std::set<BackendKey> dirty_backends_;
   NameSet dirty_certificates_;
   NameSet dirty_trusts_;
+  NameSet dirty_users_;
   NameSet dirty_checks_;  // Ingresses
 };
 

@@ -110,6 +110,7 @@ class Worker {
     }
     void operator()(const table::TrustBundle&) const {}
     void operator()(const table::TicketSeed&) const {}
+    void operator()(const table::Users&) const {}
   };
 
   proxy::EventLoop loop_;

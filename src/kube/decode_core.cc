@@ -123,7 +123,7 @@ EndpointSlice decode_endpoint_slice(const Node& root) {
 
 bool is_read_secret_key(std::string_view key) {
   return key == "tls.crt" || key == "tls.key" || key == "ca.crt" || key == "ca.crl" ||
-         key == "tls.ocsp-staple" || key == "session-ticket-key";
+         key == "tls.ocsp-staple" || key == "session-ticket-key" || key == "auth";
 }
 
 Secret decode_secret(const Node& root) {

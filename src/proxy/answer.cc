@@ -41,6 +41,12 @@ Wording wording_of(AnswerReason reason) {
       return {403, "Forbidden", "You may not come in here."};
     case AnswerReason::AuthFailed:
       return {500, "Internal Server Error", "Nobody could say whether you may come in here."};
+    case AnswerReason::PasswordRequired:
+      return {401, "Unauthorized", "Say your name and password."};
+    case AnswerReason::PasswordsBusy:
+      return {503, "Service Unavailable", "Too many passwords are being checked."};
+    case AnswerReason::CorsPreflight:
+      return {204, "No Content", ""};
     case AnswerReason::AddressDenied:
       return {403, "Forbidden", "Your address may not come in here."};
     case AnswerReason::NoRoute:
@@ -144,15 +150,18 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     type = "text/plain; charset=utf-8";
     body = fmt::format("{} {}: {}\n", status, phrase, sentence);
   }
-  std::string text =
-      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n",
-                  status, phrase, date_now(), type, body.size());
+  const bool has_content = status != 204;  // RFC 9110 §8.6, §15.3.5
+  std::string text = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", status, phrase, date_now());
+  if (has_content) {
+    text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", type, body.size());
+  }
   if (!request.location.empty()) {
     text += "Location: ";
     text += request.location;
     text += "\r\n";
   }
   text += request.fields;
+  text += request.route_fields;
   if (!request.hsts.empty()) {
     text += "Strict-Transport-Security: ";
     text += request.hsts;
@@ -160,7 +169,7 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
   }
   if (status == 503) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
   text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
-  if (!request.head_only) text += body;
+  if (has_content && !request.head_only) text += body;
   return text;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "proxy/client_connection.h"
 #include "proxy/external_auth.h"
@@ -8,17 +9,41 @@
 
 namespace weir::proxy {
 
+namespace {
+
+/// Whether nobody else need be asked after one of several protections has said why not, or nothing.
+/// `is_there`: it protects at all.
+bool is_settled(const table::Access& access, const std::optional<AnswerReason>& reason,
+                bool is_there) {
+  if (reason == AnswerReason::AccessUnsettled) return true;
+  return access.any ? is_there && !reason : reason.has_value();
+}
+
+}  // namespace
+
 Task<ClientConnection::AccessRefusal> ClientConnection::check_access(const RouteRules& rules) {
   const auto& access = exchange_->route->rules->access;
+  // The password is for weir.
+  if (access.basic) exchange_->field_edits.push_back({"Authorization", {}});
   AccessRefusal refusal;
   refusal.reason = rules.access.refuse(exchange_->origin.client);
-  if (refusal.reason == AnswerReason::AccessUnsettled || !access.external) {
-    co_return refusal;
+  if (is_settled(access, refusal.reason, rules.access.has_lists())) co_return refusal;
+  std::string challenge;
+  if (access.basic) {
+    refusal = co_await check_password(*access.basic);
+    if (refusal.gone || !access.external || is_settled(access, refusal.reason, true)) {
+      co_return refusal;
+    }
+    challenge = std::exchange(exchange_->answer_fields, {});
   }
-  const bool lists_settle =
-      access.any ? rules.access.has_lists() && !refusal.reason : refusal.reason.has_value();
-  if (lists_settle) co_return refusal;
-  co_return co_await ask_auth_service(*access.external);
+  if (!access.external) co_return refusal;
+  refusal = co_await ask_auth_service(*access.external);
+  if (refusal.reason == AnswerReason::AuthForbidden && !challenge.empty()) {
+    // A password would do as well.
+    exchange_->answer_fields = std::move(challenge);
+    refusal.reason = AnswerReason::PasswordRequired;
+  }
+  co_return refusal;
 }
 
 bool ClientConnection::find_auth_service(const table::ExternalAuth& auth, std::string_view target,

@@ -292,6 +292,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   exchange.origin.read(request, arrival(), table.forwarded());
   exchange.upgrade = read_upgrade(request, route->tunnels->other_protocols, exchange.handshake);
+  if (settle_cors()) co_return co_await answer(AnswerReason::CorsPreflight);
   if (route->https_only && !exchange.origin.https) {
     std::string location = "https://";
     const auto& asked = exchange.origin.host;
@@ -340,6 +341,15 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   co_return co_await forward(std::move(backend), std::move(lane));
 }
 
+bool ClientConnection::settle_cors() {
+  auto& exchange = *exchange_;
+  const auto* rules = exchange.host->rules_of(*exchange.route);
+  if (rules == nullptr || !rules->cors) return false;
+  if (!rules->cors->add_lines(exchange.request, exchange.route_lines)) return false;
+  exchange.route_names = rules->cors->names();
+  return exchange.request.method == "OPTIONS";
+}
+
 bool ClientConnection::client_has_left() const {
   // Bytes of a next request, read already, say that it is still there.
   return stream_.peer_has_left() && begin_ + head_length_ >= end_;
@@ -358,6 +368,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   AnswerRequest how;
   how.location = location;
   how.fields = exchange_->answer_fields;
+  how.route_fields = exchange_->route_lines;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
   how.retry_after = worker_.retry_after();

@@ -95,6 +95,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
     bool gone = false;     ///< the client has left
   };
   Task<AccessRefusal> check_access(const RouteRules& rules);
+  /// May wait for a check of the password; then the worker's others go on.
+  Task<AccessRefusal> check_password(const table::BasicAuth& basic);
+  /// What CORS says of the route's responses. True: it is the answer already.
+  bool settle_cors();
   /// Whom to ask: `what` gets the backend and the lane. False: nobody is there.
   bool find_auth_service(const table::ExternalAuth& auth, std::string_view target,
                          Subrequest::What& what);

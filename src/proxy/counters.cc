@@ -76,6 +76,12 @@ const char* reason_name(AnswerReason reason) {
       return "auth_forbidden";
     case AnswerReason::AuthFailed:
       return "auth_failed";
+    case AnswerReason::PasswordRequired:
+      return "password_required";
+    case AnswerReason::PasswordsBusy:
+      return "passwords_busy";
+    case AnswerReason::CorsPreflight:
+      return "cors_preflight";
     case AnswerReason::Count:
       break;
   }

@@ -60,6 +60,9 @@ enum class AnswerReason : std::uint8_t {
   AuthRedirect,              // 302: to where one signs in
   AuthForbidden,             // 403: says the auth service
   AuthFailed,                // 500: the auth service gave no answer, or none that counts
+  PasswordRequired,          // 401: no user's name and password came along
+  PasswordsBusy,             // 503: too many passwords are being checked
+  CorsPreflight,             // 204: what a page of another origin may do
   Count,
 };
 const char* reason_name(AnswerReason reason);

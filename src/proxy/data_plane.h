@@ -8,6 +8,7 @@
 #include "proxy/counters.h"
 #include "proxy/delta.h"
 #include "proxy/options.h"
+#include "proxy/password_checker.h"
 #include "proxy/shared_backend.h"
 #include "proxy/tunnel_registry.h"
 #include "util/result.h"
@@ -68,6 +69,7 @@ class DataPlane {
   std::vector<ListenAddress> https_;
   TunnelRegistry tunnels_;
   SharedBackends backends_;
+  PasswordChecker passwords_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/basic_auth.h"
 #include "proxy/host_rules.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
@@ -34,6 +35,11 @@ struct Delta {
     std::shared_ptr<const TrustStore> trust;
   };
 
+  struct NamedUsers {
+    std::string name;
+    std::shared_ptr<const UserList> users;
+  };
+
   std::optional<table::Settings> settings;
   std::vector<NamedCertificate> certificates;
   std::vector<std::string> removed_certificates;
@@ -44,6 +50,8 @@ struct Delta {
   std::vector<std::string> removed_hosts;
   std::vector<NamedTrust> trust_bundles;
   std::vector<std::string> removed_trust_bundles;
+  std::vector<NamedUsers> users;
+  std::vector<std::string> removed_users;
   std::optional<table::TicketSeed> ticket_seed;  ///< empty bytes: there is none any more
 };
 

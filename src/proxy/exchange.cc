@@ -43,6 +43,8 @@ void Exchange::reset() {
   upgrade = {};
   host = nullptr;
   route = nullptr;
+  route_lines.clear();
+  route_names = {};
   set_cookie.clear();
   auth_cookies.clear();
   auth_was_asked = false;

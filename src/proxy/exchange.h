@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/chunk_decoder.h"
@@ -78,11 +80,13 @@ struct Exchange {
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's
   std::vector<EndpointRef> tried;
 
-  std::string answer_fields;         ///< lines of weir's own answer, if it comes to one
-  ResponseHead response;             ///< valid only while its bytes are looked at
-  std::string set_cookie;            ///< line for the client, or empty
-  std::string auth_cookies;          ///< lines of the auth service for the client …
-  bool auth_was_asked = false;       ///< and it said yes
+  std::string answer_fields;  ///< lines of weir's own answer, if it comes to one
+  ResponseHead response;      ///< valid only while its bytes are looked at
+  std::string route_lines;    ///< of every response of the route …
+  std::span<const std::string_view> route_names;  ///< … and the names of their fields
+  std::string set_cookie;                         ///< line for the client, or empty
+  std::string auth_cookies;                       ///< lines of the auth service for the client …
+  bool auth_was_asked = false;                    ///< and it said yes
   bool auth_cookies_always = false;  ///< … with whatever status; else as nginx's add_header
   std::string response_text;
   Gather to_client;

@@ -51,8 +51,13 @@ bool is_edited(std::span<const FieldEdit> edits, const Field& field) {
       edits, [&](const FieldEdit& edit) { return equal_ignoring_case(edit.name, field.name); });
 }
 
+bool is_replaced(std::span<const std::string_view> names, const Field& field) {
+  return std::ranges::any_of(
+      names, [&](std::string_view name) { return equal_ignoring_case(name, field.name); });
+}
+
 bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Field& field) {
-  if (field.hop_by_hop) return false;
+  if (field.hop_by_hop || is_replaced(edit.replaced, field)) return false;
   switch (field.id) {
     case FieldName::ContentLength:
       return head.status != 204;  // RFC 9110 §8.6: none there
@@ -198,6 +203,7 @@ void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::st
   }
   text += edit.set_cookie;
   text += edit.auth_cookies;
+  text += edit.lines;
   if (!edit.hsts.empty()) add_line(text, "Strict-Transport-Security", edit.hsts);
   text += "\r\n";
 

@@ -58,12 +58,14 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
                     std::string& text, Gather& gather);
 
 struct ResponseEdit {
-  int client_version = 11;        ///< 10: the body goes on without its chunked coding
-  bool keep_alive = true;         ///< of the client's connection, after this response
-  std::string_view upgrade;       ///< the protocol of a 101, or empty
-  std::string_view hsts;          ///< replaces Strict-Transport-Security, unless empty
-  std::string_view set_cookie;    ///< a line to add, CRLF included, or empty
-  std::string_view auth_cookies;  ///< more such lines
+  int client_version = 11;                     ///< 10: the body goes on without its chunked coding
+  bool keep_alive = true;                      ///< of the client's connection, after this response
+  std::string_view upgrade;                    ///< the protocol of a 101, or empty
+  std::string_view hsts;                       ///< replaces Strict-Transport-Security, unless empty
+  std::string_view set_cookie;                 ///< a line to add, CRLF included, or empty
+  std::string_view auth_cookies;               ///< more such lines
+  std::string_view lines;                      ///< and more …
+  std::span<const std::string_view> replaced;  ///< … instead of fields of these names
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

@@ -10,7 +10,9 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
   auto made = std::make_shared<HostRules>();
   made->routes_.reserve(host.routes.size());
   for (const auto& route : host.routes) {
-    made->routes_.push_back({AccessRules(route.rules->access)});
+    auto& rules = made->routes_.emplace_back();
+    rules.access = AccessRules(route.rules->access);
+    if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
   }
   return made;
 }

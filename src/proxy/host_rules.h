@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "proxy/access_rules.h"
+#include "proxy/cors_rules.h"
 #include "table/table.h"
 #include "util/result.h"
 
@@ -12,6 +14,7 @@ namespace weir::proxy {
 /// table::RouteRules, made ready to be asked.
 struct RouteRules {
   AccessRules access;
+  std::optional<CorsRules> cors;
 };
 
 /// The rules of a host's routes. Made once a change, on the control thread, for all workers; then

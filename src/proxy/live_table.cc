@@ -85,6 +85,7 @@ void LiveTable::adopt(const Delta& delta) {
     backends_.insert(std::move(made));
   }
   for (const auto& named : delta.trust_bundles) trust_[named.name] = named.trust;
+  for (const auto& named : delta.users) users_[named.name] = named.users;
   if (delta.hosts.size() > hosts_.size()) hosts_.reserve(hosts_.size() + delta.hosts.size());
   for (const auto& host : delta.hosts) take_host(host);
   // What names goes before what is named.
@@ -92,6 +93,7 @@ void LiveTable::adopt(const Delta& delta) {
   for (const auto& name : delta.removed_backends) remove_backend(name);
   for (const auto& name : delta.removed_certificates) certificates_.erase(name);
   for (const auto& name : delta.removed_trust_bundles) trust_.erase(name);
+  for (const auto& name : delta.removed_users) users_.erase(name);
 }
 
 void LiveTable::take_host(const Delta::NewHost& host) {
@@ -161,6 +163,11 @@ BackendRef LiveTable::find_backend(const std::string& name) const {
 std::shared_ptr<const TrustStore> LiveTable::find_trust(const std::string& name) const {
   const auto found = trust_.find(name);
   return found == trust_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const UserList> LiveTable::find_users(const std::string& name) const {
+  const auto found = users_.find(name);
+  return found == users_.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<const ServerCertificate> LiveTable::find_certificate(

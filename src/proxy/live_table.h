@@ -63,6 +63,8 @@ class LiveTable {
   std::shared_ptr<const TrustStore> find_trust(const std::string& name) const;
   /// nullptr if the table has no such certificate.
   std::shared_ptr<const ServerCertificate> find_certificate(const std::string& name) const;
+  /// nullptr if the table has no such users.
+  std::shared_ptr<const UserList> find_users(const std::string& name) const;
   /// True if some host's TLS connections go on undecrypted.
   bool any_passthrough() const { return passthrough_hosts_ > 0; }
 
@@ -136,6 +138,7 @@ class LiveTable {
   NamedSet<BackendRef> backends_;
   Map<std::shared_ptr<const ServerCertificate>> certificates_;
   Map<std::shared_ptr<const TrustStore>> trust_;
+  Map<std::shared_ptr<const UserList>> users_;
   std::shared_ptr<const ServerCertificate> self_signed_;
 };
 

@@ -226,6 +226,8 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   edit.set_cookie = exchange_.set_cookie;
   edit.auth_cookies = exchange_.auth_cookies_for(head.status);
+  edit.lines = exchange_.route_lines;
+  edit.replaced = exchange_.route_names;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
   phase_ = Phase::Body;
@@ -256,6 +258,8 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   if (client_.is_tls()) edit.hsts = worker_.table.hsts();
   edit.set_cookie = exchange_.set_cookie;
   edit.auth_cookies = exchange_.auth_cookies_for(head.status);
+  edit.lines = exchange_.route_lines;
+  edit.replaced = exchange_.route_names;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
   seen_.assign(rest.data(), rest.size());

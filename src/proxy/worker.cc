@@ -12,8 +12,8 @@ namespace weir::proxy {
 
 Worker::Worker(const Options& options, std::string ticket_seed,
                std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
-               SharedBackends& backends)
-    : state_(options, std::move(ticket_seed), registry, backends) {
+               SharedBackends& backends, PasswordChecker& passwords)
+    : state_(options, std::move(ticket_seed), registry, backends, passwords) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 

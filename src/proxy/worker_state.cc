@@ -15,7 +15,7 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 }  // namespace
 
 WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-                         SharedBackends& backends)
+                         SharedBackends& backends, PasswordChecker& checker)
     : options(with),
       endpoints(loop, backends),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
@@ -27,6 +27,7 @@ WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelReg
                   with.limits.requests_per_upstream_connection},
       by_address(with.limits.connections_per_address),
       held(loop, with.limits.held_bytes, counters),
+      passwords(checker),
       random(std::random_device{}() | 1U) {}
 
 WorkerState::~WorkerState() = default;

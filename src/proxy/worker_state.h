@@ -17,6 +17,7 @@
 #include "proxy/live_table.h"
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
+#include "proxy/password_checker.h"
 #include "proxy/server_tls.h"
 #include "proxy/tunnel_counters.h"
 #include "proxy/tunnels.h"
@@ -52,7 +53,7 @@ struct WorkerState {
 
   /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
   WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-              SharedBackends& backends);
+              SharedBackends& backends, PasswordChecker& checker);
   ~WorkerState();
 
   const Options& options;
@@ -71,6 +72,8 @@ struct WorkerState {
   PoolLimits pool_limits;
   AddressCounts by_address;
   HeldBytes held;
+  PasswordChecker& passwords;  ///< all workers'
+  KnownPasswords known_passwords;
   std::size_t refused_open = 0;  ///< RefusedConnections
   std::uint64_t random;          ///< state of the balancer's generator, never 0
 

@@ -63,6 +63,10 @@ struct AddTo {
     delta.trust_bundles.push_back({std::move(bundle.name), *std::move(parsed)});
     return std::nullopt;
   }
+  std::optional<std::string> operator()(table::Users&& users) const {
+    delta.users.push_back({users.name, std::make_shared<const proxy::UserList>(users)});
+    return std::nullopt;
+  }
   std::optional<std::string> operator()(table::TicketSeed&& seed) const {
     delta.ticket_seed = std::move(seed);
     return std::nullopt;
@@ -149,6 +153,9 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
       break;
     case table::ResourceKind::TrustBundle:
       delta.removed_trust_bundles.push_back(key.name);
+      break;
+    case table::ResourceKind::Users:
+      delta.removed_users.push_back(key.name);
       break;
     case table::ResourceKind::TicketSeed:
       delta.ticket_seed = table::TicketSeed{};

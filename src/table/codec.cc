@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "table/cbor.h"
+#include "table/describe_access.h"
 #include "table/describe_backend.h"
 #include "table/describe_host.h"
 #include "table/describe_settings.h"
@@ -68,6 +69,8 @@ util::Result<Resource> decode(ResourceKind kind, std::span<const std::uint8_t> b
       return read<TrustBundle>(bytes);
     case ResourceKind::TicketSeed:
       return read<TicketSeed>(bytes);
+    case ResourceKind::Users:
+      return read<Users>(bytes);
   }
   return util::unsupported("unknown kind of resource");
 }

@@ -33,10 +33,57 @@ constexpr void describe(Of<ExternalAuth>, Io& io) {
   io.map("tls", &ExternalAuth::tls);
 }
 
+inline constexpr ItemRule kCorsOrigins = {kMaxOrigins, is_cors_origin, "that is no origin"};
+
+inline const char* wrong_realm(const std::string& realm) {
+  return is_realm(realm) ? nullptr : "has something that no realm may have";
+}
+
+inline const char* wrong_field_value(const std::string& value) {
+  return is_visible_text(value) ? nullptr : "cannot be the value of a header";
+}
+
+inline const char* wrong_user_text(const std::string& text) {
+  return text.empty() ? "is missing" : wrong_name(text);
+}
+
+inline constexpr TextRule kUserText = {kMaxUserText, wrong_user_text};
+inline constexpr TextRule kCorsText = {kMaxCorsText, wrong_field_value};
+
+template <class Io>
+constexpr void describe(Of<User>, Io& io) {
+  io.text("hash", &User::hash, kUserText);
+  io.text("name", &User::name, kUserText);
+}
+
+template <class Io>
+constexpr void describe(Of<Users>, Io& io) {
+  io.text("name", &Users::name, kNeededName);
+  io.list("users", &Users::users, kMaxUsers);
+}
+
+template <class Io>
+constexpr void describe(Of<BasicAuth>, Io& io) {
+  io.text("realm", &BasicAuth::realm, TextRule{kMaxRuleText, wrong_realm});
+  io.text("users", &BasicAuth::users, kNeededName);
+}
+
+template <class Io>
+constexpr void describe(Of<Cors>, Io& io) {
+  io.flag("allow_credentials", &Cors::allow_credentials);
+  io.text("allow_headers", &Cors::allow_headers, kCorsText);
+  io.text("allow_methods", &Cors::allow_methods, kCorsText);
+  io.flag("any_origin", &Cors::any_origin);
+  io.text("expose_headers", &Cors::expose_headers, kCorsText);
+  io.number("max_age_s", &Cors::max_age_s, NumberRule{0, 0xffff'ffff});
+  io.texts("origins", &Cors::origins, kCorsOrigins);
+}
+
 template <class Io>
 constexpr void describe(Of<Access>, Io& io) {
   io.texts("allowed", &Access::allowed, kNetworks);
   io.flag("any", &Access::any);
+  io.map("basic", &Access::basic);
   io.flag("closed", &Access::closed);
   io.texts("denied", &Access::denied, kNetworks);
   io.map("external", &Access::external);
@@ -45,6 +92,7 @@ constexpr void describe(Of<Access>, Io& io) {
 template <class Io>
 constexpr void describe(Of<RouteRules>, Io& io) {
   io.map("access", &RouteRules::access);
+  io.map("cors", &RouteRules::cors);
 }
 
 }  // namespace weir::table

@@ -17,6 +17,7 @@ struct KeyOf {
     return {ResourceKind::TrustBundle, bundle.name};
   }
   ResourceKey operator()(const TicketSeed&) const { return {ResourceKind::TicketSeed, ""}; }
+  ResourceKey operator()(const Users& users) const { return {ResourceKind::Users, users.name}; }
 };
 
 }  // namespace
@@ -45,6 +46,8 @@ const char* label_of(ResourceKind kind) {
       return "trust_bundle";
     case ResourceKind::TicketSeed:
       return "ticket_seed";
+    case ResourceKind::Users:
+      return "users";
   }
   return "";
 }
@@ -63,6 +66,8 @@ std::string to_string(const ResourceKey& key) {
       return "trust bundle " + key.name;
     case ResourceKind::TicketSeed:
       return "ticket seed";
+    case ResourceKind::Users:
+      return "users " + key.name;
   }
   return "unknown resource " + key.name;
 }

@@ -190,6 +190,22 @@ struct TicketSeed {
   bool operator==(const TicketSeed&) const = default;
 };
 
+/// A user and what their password is checked by.
+struct User {
+  std::string name;
+  std::string hash;  ///< as a line of htpasswd has it: "$apr1$…", "{SHA}…"; never logged
+
+  bool operator==(const User&) const = default;
+};
+
+/// Who has a password.
+struct Users {
+  std::string name;         ///< "namespace/secret"
+  std::vector<User> users;  ///< of two of one name, the first counts
+
+  bool operator==(const Users&) const = default;
+};
+
 /// Which request paths a route takes. Compared with the normalised path: percent-decoded, dot
 /// segments resolved, repeated slashes merged (docs/http.md).
 struct PathMatch {
@@ -334,6 +350,14 @@ struct ExternalAuth {
   bool operator==(const ExternalAuth&) const = default;
 };
 
+/// Clients say who they are by name and password (RFC 7617).
+struct BasicAuth {
+  std::string users;  ///< Users::name; no such users: 503 to every request
+  std::string realm;  ///< what they are told that the password is for
+
+  bool operator==(const BasicAuth&) const = default;
+};
+
 /// Who may come in.
 struct Access {
   /// Nobody may → 503: what protects the route is not to be had, or not to be understood.
@@ -341,14 +365,31 @@ struct Access {
   std::vector<std::string> denied;   ///< "10.0.0.0/8", "2001:db8::1" → 403, before `allowed`
   std::vector<std::string> allowed;  ///< others → 403; empty: everybody
   std::optional<ExternalAuth> external = {};
-  bool any = false;  ///< who passes the lists is not asked further, and the other way round
+  bool any = false;                     ///< to pass one of lists, `basic` and `external` is enough
+  std::optional<BasicAuth> basic = {};  ///< asked before `external`
 
   bool operator==(const Access&) const = default;
+};
+
+/// Which pages of other origins may read the answers (the Fetch Standard's CORS protocol).
+struct Cors {
+  bool any_origin = true;
+  /// If not any: "https://a.example:8443", "https://*.example.com" for one label more, "null".
+  std::vector<std::string> origins = {};
+  // Values of Access-Control-…; empty: no such field.
+  std::string allow_methods = {};
+  std::string allow_headers = {};
+  std::string expose_headers = {};
+  bool allow_credentials = true;
+  std::uint32_t max_age_s = 1'728'000;
+
+  bool operator==(const Cors&) const = default;
 };
 
 /// What a route does beside forwarding; most do nothing of it.
 struct RouteRules {
   Access access;
+  std::optional<Cors> cors = {};
 
   bool operator==(const RouteRules&) const = default;
 };
@@ -474,14 +515,15 @@ enum class ResourceKind : std::uint8_t {
   Host = 4,
   TrustBundle = 5,
   TicketSeed = 6,
+  Users = 7,
 };
 inline constexpr ResourceKind kResourceKinds[] = {
-    ResourceKind::Settings, ResourceKind::Certificate, ResourceKind::Backend,
-    ResourceKind::Host,     ResourceKind::TrustBundle, ResourceKind::TicketSeed};
+    ResourceKind::Settings,    ResourceKind::Certificate, ResourceKind::Backend, ResourceKind::Host,
+    ResourceKind::TrustBundle, ResourceKind::TicketSeed,  ResourceKind::Users};
 /// Counts by kind: the index is the kind's number - 1.
 using CountByKind = std::array<std::uint64_t, std::size(kResourceKinds)>;
 
-using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed>;
+using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed, Users>;
 
 struct ResourceKey {
   ResourceKind kind = ResourceKind::Settings;
@@ -494,7 +536,8 @@ ResourceKey key_of(const Resource& resource);
 
 /// True if nobody else's eyes may see it: on no disk in the clear, in no log.
 constexpr bool is_secret(ResourceKind kind) {
-  return kind == ResourceKind::Certificate || kind == ResourceKind::TicketSeed;
+  return kind == ResourceKind::Certificate || kind == ResourceKind::TicketSeed ||
+         kind == ResourceKind::Users;
 }
 
 /// For metrics: "host", "trust_bundle".

@@ -79,6 +79,22 @@ bool is_origin_rule(std::string_view rule) {
   return is_host_name(host);
 }
 
+bool is_realm(std::string_view text) {
+  static constexpr std::string_view kOthers = " -._~/:";
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_visible_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < '\x7f'; });
+}
+
+bool is_cors_origin(std::string_view text) {
+  return text == "null" || (text.find("://") != std::string_view::npos && is_origin_rule(text));
+}
+
 bool is_close_code(std::uint64_t code) {
   return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
          (code >= 3000 && code <= 4999);

@@ -21,6 +21,9 @@ inline constexpr std::uint32_t kMostStatus = 599;
 inline constexpr std::uint32_t kMaxVerifyDepth = 32;
 inline constexpr std::size_t kMaxTextParts = 32;
 inline constexpr std::size_t kMaxAuthHeaders = 256;
+inline constexpr std::size_t kMaxUsers = 10'000;
+inline constexpr std::size_t kMaxUserText = 512;            ///< bytes of a user's name, or hash
+inline constexpr std::size_t kMaxCorsText = 4 * 1024;       ///< bytes of one field's value
 inline constexpr std::size_t kMaxCiphers = 4 * 1024;        ///< bytes
 inline constexpr std::size_t kMaxOcspResponse = 64 * 1024;  ///< bytes
 inline constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 50;
@@ -39,6 +42,15 @@ bool is_token(std::string_view text);
 
 /// A path, perhaps with a query, that can stand in a request line: "/healthz?full=1".
 bool is_request_path(std::string_view text);
+
+/// What a dialog for a password may show: letters, digits, blanks and any of "-._~/:".
+bool is_realm(std::string_view text);
+
+/// Can be the value of a field: no byte below 0x20, nor 0x7f or above.
+bool is_visible_text(std::string_view text);
+
+/// scheme://host[:port], the host perhaps with a leading "*.", or "null"; lower case.
+bool is_cors_origin(std::string_view text);
 
 /// What can stand in a Host field: letters, digits, "-", "_", ".", and what an address and a port
 /// need.

@@ -32,6 +32,8 @@ class TableMaker {
         return table::TrustBundle{name(), text(), text()};
       case table::ResourceKind::TicketSeed:
         return table::TicketSeed{std::string(32 + below(225), 's')};
+      case table::ResourceKind::Users:
+        return users();
     }
     return table::Settings{};
   }
@@ -86,6 +88,13 @@ class TableMaker {
     for (auto more = below(3); more > 0; --more) {
       constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::/0"};
       made.forwarded.trusted_cidrs.emplace_back(kNetworks[below(std::size(kNetworks))]);
+    }
+    return made;
+  }
+  table::Users users() {
+    table::Users made{name(), {}};
+    for (auto more = below(4); more > 0; --more) {
+      made.users.push_back({"u" + std::to_string(below(3)), one_in(2) ? "{PLAIN}x" : "$apr1$a$b"});
     }
     return made;
   }
@@ -149,6 +158,14 @@ class TableMaker {
       rules.access.closed = one_in(2);
       if (one_in(2)) rules.access.denied = {"10.0.0.0/8", "2001:db8::/32"};
       if (one_in(2)) rules.access.allowed = {"192.0.2.1"};
+      if (one_in(3)) rules.access.basic = table::BasicAuth{name(), "a realm"};
+      if (one_in(3)) {
+        auto& cors = rules.cors.emplace();
+        cors.any_origin = one_in(2);
+        cors.origins = {"https://*.example.com", "null"};
+        cors.allow_methods = "GET, PUT";
+        cors.max_age_s = below(1000);
+      }
       made.rules = rules;
     }
     if (one_in(3)) made.tunnels = tunnels();

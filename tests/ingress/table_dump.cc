@@ -117,6 +117,12 @@ struct Dumper {
   }
 
   void operator()(const table::TicketSeed&) const { out += "ticket seed\n"; }
+
+  void operator()(const table::Users& users) const {
+    out += "users " + users.name;
+    for (const auto& user : users.users) out += fmt::format(" {}={}", user.name, user.hash);
+    out += '\n';
+  }
 };
 
 }  // namespace

@@ -67,6 +67,32 @@ TEST_F(TranslatorTest, SliceThatMovesToAnotherServiceTouchesBoth) {
               ElementsAre("backend default/other:80", "backend default/shop:80"));
 }
 
+TEST_F(TranslatorTest, UsersFollowTheirSecretAndNothingElseDoes) {
+  kube::Secret secret;
+  secret.meta = test::meta("users");
+  secret.data["auth"] = "alice:{PLAIN}a";
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  object.meta.annotations["nginx.ingress.kubernetes.io/auth-type"] = "basic";
+  object.meta.annotations["nginx.ingress.kubernetes.io/auth-secret"] = "users";
+  put(test::service("shop"), object);
+  EXPECT_EQ(last_.appeared.back().code, "SecretNotFound");
+  EXPECT_THAT(put(secret), ElementsAre("users default/users"));
+  EXPECT_EQ(last_.disappeared.back().code, "SecretNotFound");
+  secret.data["auth"] = "alice:{PLAIN}b";
+  EXPECT_THAT(put(secret), ElementsAre("users default/users"));
+  secret.data["auth"] = "nobody";
+  EXPECT_THAT(put(secret), ElementsAre("no users default/users"));
+  EXPECT_EQ(last_.appeared.back().code, "InvalidUsers");
+  secret.data["auth"] = "alice:{PLAIN}b";
+  EXPECT_THAT(put(secret), ElementsAre("users default/users"));
+  EXPECT_THAT(remove(kube::Kind::Secret, "users"), ElementsAre("no users default/users"));
+  put(secret);
+  object.meta.annotations.clear();
+  object.meta.annotations["kubernetes.io/ingress.class"] = "nginx";
+  put(object);
+  EXPECT_THAT(keys(last_), testing::Contains("no users default/users"));
+}
+
 TEST_F(TranslatorTest, SameObjectAgainChangesNothing) {
   auto object = ingress("a", {rule("a.example", "/", to("shop"))});
   put(object);

@@ -103,6 +103,16 @@ Host retried() {
   return made;
 }
 
+/// With the rules that `retried` does not have.
+Host guarded() {
+  auto made = host();
+  RouteRules rules;
+  rules.access.basic = BasicAuth{"default/users", "The shop"};
+  rules.cors = Cors{false, {"https://*.a.example:8443", "null"}, "GET", "X-A", "*", false, 5};
+  made.routes[0].rules = rules;
+  return made;
+}
+
 /// A policy with no field at its default.
 TunnelPolicy tunnel_policy() {
   using Then = TunnelPolicy::Then;
@@ -219,7 +229,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Resource(secured()), Resource(retried()), Resource(asked_about()),
                       Resource(tunnelled()), Resource(Host{}), Resource(balanced()),
                       Resource(limited()), Resource(TrustBundle{"default/ca", "ca", "crl"}),
-                      Resource(TicketSeed{std::string(48, '\xfe')})));
+                      Resource(TicketSeed{std::string(48, '\xfe')}), Resource(guarded()),
+                      Resource(Users{"default/users", {{"a", "{PLAIN}b"}}})));
 
 TEST(Codec, WritesTheBytesOfTheDocument) {
   Backend backend;
@@ -496,9 +507,35 @@ TEST(Codec, RefusesTunnelPoliciesThatCannotBe) {
   }
 }
 
+TEST(Codec, RefusesRulesThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = guarded();
+    auto rules = *made.routes[0].rules;
+    change(rules);
+    made.routes[0].rules = rules;
+    return refusal(made);
+  };
+  EXPECT_EQ(with([](auto&) {}), "taken");
+  EXPECT_EQ(with([](auto& rules) { rules.access.basic->users = ""; }),
+            "routes[0].rules.access.basic.users is empty");
+  EXPECT_THAT(with([](auto& rules) { rules.access.basic->realm = "a\"b"; }),
+              HasSubstr("basic.realm has something that no realm may have"));
+  EXPECT_THAT(with([](auto& rules) { rules.cors->allow_headers = "a\nb"; }),
+              HasSubstr("cors.allow_headers cannot be the value of a header"));
+  for (const auto* origin : {"", "*", "a.example", "https://a.example/", "same-host", "none"}) {
+    EXPECT_THAT(with([&](auto& rules) { rules.cors->origins = {origin}; }),
+                HasSubstr("routes[0].rules.cors.origins has something"))
+        << origin;
+  }
+  EXPECT_EQ(refusal(Users{"default/users", {{"a", ""}}}), "users[0].hash is missing");
+  EXPECT_THAT(refusal(Users{"default/users", {{"a\n", "x"}}}), HasSubstr("control character"));
+  EXPECT_EQ(refusal(Users{"", {}}), "name is empty");
+}
+
 TEST(Codec, NamesTheKindsThatAreSecret) {
   EXPECT_TRUE(is_secret(ResourceKind::Certificate));
   EXPECT_TRUE(is_secret(ResourceKind::TicketSeed));
+  EXPECT_TRUE(is_secret(ResourceKind::Users));
   EXPECT_FALSE(is_secret(ResourceKind::Host));
   EXPECT_FALSE(is_secret(ResourceKind::TrustBundle));
 }

@@ -2,7 +2,9 @@
 #include <iterator>
 
 #include "ingress/annotations/themes.h"
+#include "ingress/names.h"
 #include "ingress/policies.h"
+#include "ingress/secret_name.h"
 #include "ingress/text_template.h"
 #include "table/text_rules.h"
 #include "util/ip_address.h"
@@ -80,6 +82,50 @@ bool is_argument_name(std::string_view text) {
   });
 }
 
+/// Letters and what separates them, and whatever else `others` has.
+bool has_only_letters_and(std::string_view text, std::string_view others) {
+  return std::ranges::all_of(text, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ',' || c == ' ' ||
+           others.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_list_of_methods(std::string_view text) {
+  return has_only_letters_and(text, "");
+}
+
+bool is_list_of_names(std::string_view text) {
+  return has_only_letters_and(text, "0123456789-_");
+}
+
+bool is_list_of_names_or_star(std::string_view text) {
+  return has_only_letters_and(text, "0123456789-_*");
+}
+
+template <std::string table::Cors::*kText>
+Text cors_text(std::string_view what, bool (*fits)(std::string_view)) {
+  return {what, table::kMaxCorsText, fits,
+          [](Policies& policies, const std::string& text) { policies.cors.*kText = text; }};
+}
+
+void set_cors_origins(Policies& policies, std::vector<std::string> origins) {
+  auto& cors = policies.cors;
+  cors.any_origin = std::ranges::find(origins, "*") != origins.end();
+  cors.origins.clear();
+  policies.wrong_cors_origins.clear();
+  if (cors.any_origin) return;
+  for (auto& origin : origins) {
+    auto lower = lower_case(origin);
+    if (table::is_cors_origin(lower)) {
+      cors.origins.push_back(std::move(lower));
+    } else {
+      policies.wrong_cors_origins.push_back(std::move(origin));
+    }
+  }
+}
+
+constexpr std::string_view kAuthType = "nginx.ingress.kubernetes.io/auth-type";
+constexpr std::string_view kEnableCors = "nginx.ingress.kubernetes.io/enable-cors";
 constexpr std::string_view kAuthUrl = "nginx.ingress.kubernetes.io/auth-url";
 
 }  // namespace
@@ -160,9 +206,16 @@ AnnotationTheme access_annotations() {
            .text = "Headers of the request to the auth service",
            .risk = Risk::Medium},
           {.name = "nginx.ingress.kubernetes.io/auth-realm",
-           .type = Text{"a text"},
+           .type = Text{"letters, digits, blanks and any of -._~/:", 1024, table::is_realm,
+                        [](Policies& policies, const std::string& realm) {
+                          policies.access.basic.realm = realm;
+                        }},
            .text = "Realm that browsers show when they ask for a password",
-           .risk = Risk::Medium},
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthType,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-request-redirect",
            .type = Text{"a URL, perhaps with variables", 1024, is_url_text,
                         set_auth_text<&table::ExternalAuth::redirect>},
@@ -186,13 +239,27 @@ AnnotationTheme access_annotations() {
            .needs = kAuthUrl,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-secret",
-           .type = Text{"name of a Secret"},
-           .text = "Users and their password hashes",
-           .risk = Risk::Medium},
+           .type = Text{"name of a Secret of this namespace", kMostSecretName, nullptr,
+                        [](Policies& policies, const std::string& text) {
+                          policies.access.basic.secret = parse_secret_name(text);
+                        }},
+           .text = "Secret with the users and the hashes of their passwords, as lines of htpasswd "
+                   "under the key `auth`. Without it, or while it cannot be read, the paths "
+                   "answer 503; its changes are followed",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthType,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-secret-type",
-           .type = Choice{{"auth-file", "auth-map"}},
+           .type = Choice{{"auth-file"}, [](Policies&, std::size_t) {}, {"auth-map"}},
            .usual = "auth-file",
-           .text = "How the Secret holds them"},
+           .text = "How that Secret has its users: `auth-file` is text under the key `auth`",
+           .effect = Effect::InEffect,
+           .close = close,
+           .needs = kAuthType,
+           .since = "0.1",
+           .difference = "with auth-map the paths answer 503"},
           {.name = "nginx.ingress.kubernetes.io/auth-signin",
            .type = Text{"a URL, perhaps with variables", 1024, is_url_text,
                         set_auth_text<&table::ExternalAuth::signin>},
@@ -213,10 +280,20 @@ AnnotationTheme access_annotations() {
            .risk = Risk::Medium,
            .needs = kAuthUrl,
            .since = "0.1"},
-          {.name = "nginx.ingress.kubernetes.io/auth-type",
-           .type = Choice{{"basic", "digest"}},
-           .text = "Asks for user and password",
-           .close = close},
+          {.name = kAuthType,
+           .type = Choice{{"basic"},
+                          [](Policies& policies, std::size_t) {
+                            policies.access.basic.is_asked = true;
+                          },
+                          {"digest"}},
+           .text = "Asks for the name and password of one of the users of `auth-secret` (401). "
+                   "The Service does not see them. Passwords are checked beside the workers, "
+                   "which stop for none, and remembered; while too many wait to be checked, "
+                   "others get 503",
+           .effect = Effect::InEffect,
+           .close = close,
+           .since = "0.1",
+           .difference = "with digest the paths answer 503"},
           {.name = "nginx.ingress.kubernetes.io/auth-url",
            .type = Text{"an http or https URL, perhaps with variables behind its host, which "
                         "may be $host",
@@ -282,47 +359,86 @@ AnnotationTheme access_annotations() {
                             policies.access.any = index == 1;
                           }},
            .usual = "all",
-           .text = "Whether a client must pass both addresses and auth, or any of them",
+           .text = "Whether a client must pass addresses, password and auth service, or any one of "
+                   "them",
            .effect = Effect::InEffect,
            .since = "0.1"},
       }};
 }
 
 AnnotationTheme cors_annotations() {
-  return {.title = "CORS",
-          .text = "",
-          .annotations = {
-              {.name = "nginx.ingress.kubernetes.io/cors-allow-credentials",
-               .type = Flag{},
-               .usual = "true",
-               .text = "Access-Control-Allow-Credentials"},
-              {.name = "nginx.ingress.kubernetes.io/cors-allow-headers",
-               .type = List{',', "a header name", 1'000},
-               .text = "Access-Control-Allow-Headers",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/cors-allow-methods",
-               .type = List{',', "a method", 1'000},
-               .usual = "GET, PUT, POST, DELETE, PATCH, OPTIONS",
-               .text = "Access-Control-Allow-Methods",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/cors-allow-origin",
-               .type = List{',', "scheme://host with an optional port, or *", 1'000},
-               .usual = "*",
-               .text = "Origins that get these headers",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/cors-expose-headers",
-               .type = List{',', "a header name", 1'000},
-               .text = "Access-Control-Expose-Headers",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/cors-max-age",
-               .type = Number{0, 4'294'967'295, nullptr, "seconds"},
-               .usual = "1728000",
-               .text = "Access-Control-Max-Age"},
-              {.name = "nginx.ingress.kubernetes.io/enable-cors",
-               .type = Flag{},
-               .usual = "false",
-               .text = "Answers preflights, and adds the headers of CORS"},
-          }};
+  return {
+      .title = "CORS",
+      .text = "",
+      .annotations = {
+          {.name = "nginx.ingress.kubernetes.io/cors-allow-credentials",
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.cors.allow_credentials = on; }},
+           .usual = "true",
+           .text = "Access-Control-Allow-Credentials",
+           .effect = Effect::InEffect,
+           .needs = kEnableCors,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/cors-allow-headers",
+           .type = cors_text<&table::Cors::allow_headers>("names of headers, with commas between",
+                                                          is_list_of_names),
+           .usual = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,"
+                    "Cache-Control,Content-Type,Range,Authorization",
+           .text = "Access-Control-Allow-Headers, as it is",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kEnableCors,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/cors-allow-methods",
+           .type = cors_text<&table::Cors::allow_methods>("methods, with commas between",
+                                                          is_list_of_methods),
+           .usual = "GET, PUT, POST, DELETE, PATCH, OPTIONS",
+           .text = "Access-Control-Allow-Methods, as it is",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kEnableCors,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/cors-allow-origin",
+           .type = List{',', "scheme://host with an optional port, or *", table::kMaxOrigins,
+                        nullptr, set_cors_origins},
+           .usual = "*",
+           .text = "Origins whose pages may read the answers. The first label of a host may be "
+                   "`*`, for one label; `null` is what pages without an origin send; `*` is "
+                   "everybody",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kEnableCors,
+           .since = "0.1",
+           .difference = "the whole Origin must fit, not its end alone"},
+          {.name = "nginx.ingress.kubernetes.io/cors-expose-headers",
+           .type = cors_text<&table::Cors::expose_headers>(
+               "names of headers, with commas between, or *", is_list_of_names_or_star),
+           .text = "Access-Control-Expose-Headers, as it is",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kEnableCors,
+           .since = "0.1"},
+          {.name = "nginx.ingress.kubernetes.io/cors-max-age",
+           .type = Number{0, 4'294'967'295,
+                          [](Policies& policies, std::uint64_t seconds) {
+                            policies.cors.max_age_s = static_cast<std::uint32_t>(seconds);
+                          },
+                          "seconds"},
+           .usual = "1728000",
+           .text = "Access-Control-Max-Age",
+           .effect = Effect::InEffect,
+           .needs = kEnableCors,
+           .since = "0.1"},
+          {.name = kEnableCors,
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.is_cors_on = on; }},
+           .usual = "false",
+           .text = "Adds the headers of CORS to every response to a page that may read it, "
+                   "weir's own errors too, and answers OPTIONS of such pages itself (204), "
+                   "before redirects and before anybody is asked who they are",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
+      }};
 }
 
 }  // namespace weir::ingress
