@@ -76,6 +76,10 @@ const char* reason_name(AnswerReason reason) {
       return "auth_forbidden";
     case AnswerReason::AuthFailed:
       return "auth_failed";
+    case AnswerReason::Redirect:
+      return "redirect";
+    case AnswerReason::PatternLimit:
+      return "pattern_limit";
     case AnswerReason::Count:
       break;
   }

@@ -60,6 +60,8 @@ enum class AnswerReason : std::uint8_t {
   AuthRedirect,              // 302: to where one signs in
   AuthForbidden,             // 403: says the auth service
   AuthFailed,                // 500: the auth service gave no answer, or none that counts
+  Redirect,                  // 300 to 308: by the route or the host
+  PatternLimit,              // 500: which route it is takes too long to find out
   Count,
 };
 const char* reason_name(AnswerReason reason);

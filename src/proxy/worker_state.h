@@ -21,6 +21,7 @@
 #include "proxy/tunnel_counters.h"
 #include "proxy/tunnels.h"
 #include "proxy/upstream_tls.h"
+#include "util/regex.h"
 
 namespace weir::proxy {
 
@@ -72,6 +73,7 @@ struct WorkerState {
   AddressCounts by_address;
   HeldBytes held;
   std::size_t refused_open = 0;  ///< RefusedConnections
+  util::RegexMatcher matcher;    ///< of hosts whose paths are patterns
   std::uint64_t random;          ///< state of the balancer's generator, never 0
 
   /// Requests that wait for an endpoint with room.
