@@ -231,7 +231,7 @@ void Translator::stop_serving(const NamespacedName& name) {
   for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
   for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
   const Age age(ingress.meta);
-  for (const auto& [host, share] : shares_of(ingress, nullptr)) {
+  for (const auto& [host, share] : shares_of(ingress, served.mapped())) {
     hosts_.at(host).shares.erase(age);
     dirty_hosts_.insert(host);
   }
