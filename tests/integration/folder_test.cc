@@ -75,6 +75,46 @@ TEST_F(Folder, InvalidIngressesAreNamedAndRefused) {
   EXPECT_TRUE(eventually([&] { return controller_->metric("weir_controller_problems") >= 1; }));
 }
 
+/// An Ingress for one path of auth.example, perhaps asked about.
+std::string auth_example(const std::string& path, const std::string& service,
+                         const std::string& annotations) {
+  return "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: to-" + service +
+         "\n  annotations: {" + annotations +
+         "}\nspec:\n  rules:\n  - host: auth.example\n    http:\n      paths:\n      - {path: " +
+         path + ", pathType: Prefix, backend: {service: {name: " + service +
+         ", port: {number: 80}}}}\n";
+}
+
+TEST_F(Folder, AnAuthServiceOfTheSameHostIsAskedAndHeedsACookie) {
+  Backend auth([](Socket& socket) {
+    for (auto head = receive_head(socket); !head.empty(); head = receive_head(socket)) {
+      const bool good = head.starts_with("GET /oauth2/auth ") &&
+                        head.find("\r\nCookie: session=good\r\n") != std::string::npos;
+      socket.send(std::string("HTTP/1.1 ") + (good ? "202 Yes" : "401 No") +
+                  "\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  folder_.replace(
+      "auth.yaml",
+      manifest::service("oauth", {auth.port()}) + auth_example("/oauth2", "oauth", "") +
+          auth_example("/", "good",
+                       "nginx.ingress.kubernetes.io/auth-url: 'https://$host/oauth2/auth', "
+                       "nginx.ingress.kubernetes.io/auth-signin: "
+                       "'https://$host/oauth2/start'"));
+  ASSERT_TRUE(eventually([&] { return status("auth.example") == 302; }));
+  const auto ask = [&](const std::string& fields) {
+    auto socket = Socket::connect(proxy_->ports().http);
+    socket.send("GET /a HTTP/1.1\r\nHost: auth.example\r\n" + fields + "\r\n");
+    return receive_response(socket);
+  };
+  EXPECT_EQ(ask("Cookie: session=good\r\n").body, "hello");
+  const auto away = ask("Cookie: session=old\r\n");
+  EXPECT_EQ(away.status, 302);
+  EXPECT_EQ(away.field("Location"), "https://auth.example/oauth2/start?rd=http://auth.example%2Fa");
+  auto socket = Socket::connect(proxy_->ports().http);
+  EXPECT_FALSE(open_websocket(socket, "auth.example"));
+}
+
 TEST_F(Folder, AMissingServiceIs503AndSaidSo) {
   folder_.replace("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
   EXPECT_TRUE(eventually([&] { return status("lost.example") == 503; }));

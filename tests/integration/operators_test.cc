@@ -243,8 +243,8 @@ TEST_F(Operators, TheSocketOfADeadProxyIsReplaced) {
 TEST_F(Operators, AreToldWhichFlagIsWrong) {
   const auto refused = [&](const std::string& flag, const std::string& value) {
     Process proxy({binary_folder() / "weir-proxy", "--http", "127.0.0.1:0", flag, value});
+    EXPECT_NE(proxy.wait_for_line("weir-proxy: " + flag + " "), "") << proxy.output();
     EXPECT_EQ(proxy.wait(), 2);
-    EXPECT_THAT(proxy.output(), HasSubstr("weir-proxy: " + flag + " "));
   };
   refused("--access-log", runtime_.path("missing/log"));
   refused("--admin-socket", runtime_.path("missing/socket"));

@@ -270,9 +270,9 @@ TEST_F(Retries, AStickyClientMovesAfterAFailureOnlyIfItMay) {
     app->passive_health.failures = 0;
     app->sticky_cookie.emplace().change_on_failure = may_move;
     serve_with({}, app);
-    // Every second key or so leads to the bad one.
+    // Every second key or so leads to the bad one: which, is drawn with its port.
     int met = 0;
-    for (int key = 0; key < 8; ++key) {
+    for (int key = 0; key < 64; ++key) {
       bad_requests_ = 0;
       auto socket = connect();
       socket.send("GET / HTTP/1.1\r\nHost: a\r\nCookie: INGRESSCOOKIE=" + std::to_string(key) +

@@ -58,6 +58,12 @@ class TunnelAdminTest : public proxy::ProxyTest {
     auto& socket = *sockets_.emplace_back(std::make_unique<Socket>(connect()));
     auto& peer = *peers_.emplace_back(std::make_unique<WebSocketPeer>(socket, Role::Client));
     EXPECT_TRUE(peer.open(name + ".example"));
+    // Its worker takes it up a moment after the 101.
+    EXPECT_TRUE(test::eventually([&] {
+      return sum_tunnels([](const proxy::TunnelCounters& c) -> const proxy::Cell& {
+               return c.opened;
+             }) == peers_.size();
+    }));
     return peer;
   }
 
