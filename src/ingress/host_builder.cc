@@ -1,11 +1,13 @@
 #include "ingress/host_builder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "ingress/host_policies.h"
+#include "util/regex.h"
 
 namespace weir::ingress {
 
@@ -36,7 +38,7 @@ class RouteCollector {
     for (const std::size_t rule : share.rules) {
       const auto& paths = share.ingress->rules[rule].paths;
       for (std::size_t i = 0; i < paths.size(); ++i) {
-        add_path(*share.ingress, rule, i, paths[i], policies);
+        add_path({share.ingress, rule, i}, paths[i], policies);
       }
     }
   }
@@ -45,10 +47,12 @@ class RouteCollector {
 
   void add_root(std::string origin, const std::optional<BackendKey>& backend,
                 const RoutePolicies& policies) {
+    sources_.emplace_back();
     add_route({MatchKind::Prefix, "/"}, std::move(origin), backend, policies);
   }
 
   void finish() {
+    if (has_patterns_) make_patterns();
     auto& routes = built_.host.routes;
     std::sort(routes.begin(), routes.end(), [](const table::Route& a, const table::Route& b) {
       return table::comes_before(a.match, b.match);
@@ -57,8 +61,17 @@ class RouteCollector {
   }
 
  private:
-  void add_path(const kube::Ingress& ingress, std::size_t rule, std::size_t index,
-                const kube::IngressPath& path, const RoutePolicies& policies) {
+  /// Where a route was written.
+  struct Source {
+    const kube::Ingress* ingress = nullptr;  // nullptr: nowhere
+    std::size_t rule = 0;
+    std::size_t index = 0;
+    bool is_pattern = false;  // by itself
+  };
+
+  void add_path(const Source& source, const kube::IngressPath& path,
+                const RoutePolicies& policies) {
+    const kube::Ingress& ingress = *source.ingress;
     const auto backend = backend_key(ingress.meta.ns, path.backend);
     const std::string text = path.path.empty() ? "/" : path.path;
     if (!backend || !is_valid_path(text)) return;  // reported by check_ingress
@@ -67,17 +80,61 @@ class RouteCollector {
         path.path_type == kube::PathType::Exact ? MatchKind::Exact : MatchKind::Prefix;
     const auto [owner, is_new] = owners_.try_emplace({text, kind}, &ingress);
     if (is_new) {
+      sources_.push_back(source);
       add_route({kind, text}, origin_of(ingress), backend, policies);
       return;
     }
-    built_.problems.push_back(
-        {"PathConflict", ref_of(ingress), fmt::format("spec.rules[{}].http.paths[{}]", rule, index),
+    tell(source, "PathConflict",
          owner->second == &ingress
              ? fmt::format(
                    "path {} of host \"{}\" is in this Ingress twice; the first one is served", text,
                    built_.host.name)
              : fmt::format("path {} of host \"{}\" is served by Ingress {} already", text,
-                           built_.host.name, origin_of(*owner->second))});
+                           built_.host.name, origin_of(*owner->second)));
+  }
+
+  void tell(const Source& source, std::string_view code, std::string message) {
+    built_.problems.push_back(
+        {code, ref_of(*source.ingress),
+         fmt::format("spec.rules[{}].http.paths[{}]", source.rule, source.index),
+         std::move(message)});
+  }
+
+  /// What ingress-nginx makes of all paths of a host once one is a regular expression. The first
+  /// comer keeps a text, as ever.
+  void make_patterns() {
+    std::set<std::string> exact;
+    for (const auto& route : built_.host.routes) {
+      if (route.match.kind == MatchKind::Exact) exact.insert(route.match.path);
+    }
+    std::set<std::string> texts;
+    std::vector<table::Route> kept;
+    for (std::size_t i = 0; i < built_.host.routes.size(); ++i) {
+      auto& route = built_.host.routes[i];
+      auto& path = route.match.path;
+      // Exact has the path itself then, and leaves what is below.
+      const bool is_below = route.match.kind == MatchKind::Prefix && !sources_[i].is_pattern &&
+                            !path.ends_with('/') && exact.contains(path);
+      if (is_below) path += '/';
+      route.match.kind = MatchKind::Regex;
+      if (!texts.insert(path).second) {
+        if (sources_[i].ingress == nullptr) continue;
+        tell(sources_[i], "PathConflict",
+             fmt::format("all paths of host \"{}\" are regular expressions, by use-regex or "
+                         "rewrite-target of an Ingress, and {} is one already",
+                         built_.host.name, path));
+        continue;
+      }
+      if (const auto pattern = util::Regex::compile('^' + path); !pattern) {
+        tell(sources_[i], "InvalidPath",
+             fmt::format("all paths of host \"{}\" are regular expressions, by use-regex or "
+                         "rewrite-target of an Ingress, and {} is none: {}; it is not served",
+                         built_.host.name, path, pattern.error().detail));
+        continue;
+      }
+      kept.push_back(std::move(route));
+    }
+    built_.host.routes = std::move(kept);
   }
 
   void add_route(table::PathMatch match, std::string origin,
@@ -89,13 +146,17 @@ class RouteCollector {
       route.backends.push_back({to_string(*backend), 1});
       backends_.insert(*backend);
     }
-    policies.apply_to(route);
+    policies.apply_to(route, backend);
+    sources_.back().is_pattern = policies.makes_pattern_of(route.match.path);
+    has_patterns_ |= sources_.back().is_pattern;
     built_.host.routes.push_back(std::move(route));
   }
 
   BuiltHost& built_;
   std::map<std::pair<std::string, MatchKind>, const kube::Ingress*> owners_;
   std::set<BackendKey> backends_;
+  std::vector<Source> sources_;  // of the host's routes, until they are sorted
+  bool has_patterns_ = false;
 };
 
 /// Who serves "/" where nobody wrote it down: the default backend of the Ingress that made the
@@ -197,28 +258,7 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
   return tls;
 }
 
-}  // namespace
-
-std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
-                                           const std::shared_ptr<const Policies>& policies) {
-  std::map<std::string, HostShare> shares;
-  for (std::size_t i = 0; i < ingress.rules.size(); ++i) {
-    std::string host = lower_case(ingress.rules[i].host);
-    if (!host.empty() && !is_valid_host(host)) continue;
-    auto& share = shares[std::move(host)];
-    share.ingress = &ingress;
-    share.policies = policies;
-    share.rules.push_back(i);
-  }
-  if (ingress.rules.empty() && ingress.default_backend &&
-      backend_key(ingress.meta.ns, *ingress.default_backend)) {
-    shares[""].ingress = &ingress;
-    shares[""].policies = policies;
-  }
-  return shares;
-}
-
-BuiltHost build_host(const HostInput& input) {
+BuiltHost build_own_host(const HostInput& input) {
   BuiltHost built;
   built.host.name = input.name;
   built.own_tls = settle_tls(input, built.problems);
@@ -240,6 +280,72 @@ BuiltHost build_host(const HostInput& input) {
   sort_unique(built.trusts);
   sort_unique(built.users);
   return built;
+}
+
+/// A host that nobody has rules for, and which redirects to one that somebody has.
+BuiltHost build_www_host(const HostInput& input) {
+  BuiltHost built;
+  built.host.name = input.name;
+  const HostShare& share = input.shares.begin()->second;
+  built.host.redirects = table::HostRedirects{{}, share.www_of};
+  auto certificates = input.wildcard_tls.certificates;
+  // That of the other host, if it is for this name as well.
+  const HostInput other{share.www_of, input.shares,   {},
+                        std::nullopt, input.defaults, input.certificate};
+  if (const auto entry = find_tls_entry(other, *share.ingress)) {
+    const NamespacedName secret{share.ingress->meta.ns, share.ingress->tls[*entry].secret_name};
+    const auto* certificate = secret.name.empty() ? nullptr : input.certificate(secret);
+    if (certificate && *certificate && (*certificate)->covers(input.name)) certificates = {secret};
+  }
+  for (const auto& certificate : certificates) {
+    built.host.certificates.push_back(to_string(certificate));
+    built.certificates.push_back(certificate);
+  }
+  return built;
+}
+
+/// "www.a.example" for "a.example", and the other way round.
+void add_www_shares(std::map<std::string, HostShare>& shares) {
+  std::vector<std::pair<std::string, HostShare>> others;
+  for (const auto& [host, share] : shares) {
+    if (host.empty() || host.starts_with('*') || share.rules.empty()) continue;
+    auto other = host.starts_with("www.") ? host.substr(4) : "www." + host;
+    if (!is_valid_host(other)) continue;
+    others.emplace_back(std::move(other), HostShare{share.ingress, {}, share.policies, host});
+  }
+  for (auto& [host, share] : others) shares.try_emplace(std::move(host), std::move(share));
+}
+
+}  // namespace
+
+std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
+                                           const std::shared_ptr<const Policies>& policies) {
+  std::map<std::string, HostShare> shares;
+  for (std::size_t i = 0; i < ingress.rules.size(); ++i) {
+    std::string host = lower_case(ingress.rules[i].host);
+    if (!host.empty() && !is_valid_host(host)) continue;
+    auto& share = shares[std::move(host)];
+    share.ingress = &ingress;
+    share.policies = policies;
+    share.rules.push_back(i);
+  }
+  if (ingress.rules.empty() && ingress.default_backend &&
+      backend_key(ingress.meta.ns, *ingress.default_backend)) {
+    shares[""].ingress = &ingress;
+    shares[""].policies = policies;
+  }
+  if (policies->from_to_www) add_www_shares(shares);
+  return shares;
+}
+
+BuiltHost build_host(const HostInput& input) {
+  const auto is_www = [](const auto& entry) { return !entry.second.www_of.empty(); };
+  if (std::ranges::none_of(input.shares, is_www)) return build_own_host(input);
+  HostShares own;
+  std::ranges::remove_copy_if(input.shares, std::inserter(own, own.end()), is_www);
+  if (own.empty()) return build_www_host(input);
+  return build_own_host({input.name, own, input.wildcard_tls, input.default_backend, input.defaults,
+                         input.certificate});
 }
 
 }  // namespace weir::ingress

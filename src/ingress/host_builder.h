@@ -23,6 +23,9 @@ struct HostShare {
   /// Indices in spec.rules. Empty: it has no rules, and gives its default backend to host "".
   std::vector<std::size_t> rules;
   std::shared_ptr<const Policies> policies;
+  /// If not empty, all that it gives: where nobody gives anything else, a redirect to that host
+  /// (from-to-www-redirect).
+  std::string www_of = {};
 };
 
 using HostShares = std::map<Age, HostShare>;  ///< oldest first

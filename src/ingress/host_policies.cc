@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ingress/upstream_host.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -57,7 +58,9 @@ void settle_passthrough(const HostInput& input, BuiltHost& built) {
   const auto* share =
       find_share(input, [](const Policies& policies) { return policies.ssl_passthrough; });
   if (share == nullptr) return;
-  const auto root = std::ranges::find(built.host.routes, table::PathMatch{}, &table::Route::match);
+  const auto root = std::ranges::find_if(built.host.routes, [](const table::Route& route) {
+    return route.match.path == "/" && route.match.kind != table::PathMatch::Kind::Exact;
+  });
   const bool has_service = root != built.host.routes.end() && !root->backends.empty();
   const bool is_one_name = !input.name.empty() && !input.name.starts_with('*');
   if (has_service && is_one_name) {
@@ -103,27 +106,56 @@ table::RouteRules without_auth(table::RouteRules rules) {
   return rules;
 }
 
+table::RouteRules without_redirect(table::RouteRules rules, bool has_rules) {
+  if (has_rules) return rules;
+  rules.redirect = {};
+  rules.rewrite = {};
+  return rules;
+}
+
 }  // namespace
 
-RoutePolicies::RoutePolicies(const Policies& policies, bool redirects,
+RoutePolicies::RoutePolicies(const Policies& policies, bool has_rules, bool redirects_to_https,
                              const table::RouteRules& rules,
                              util::Boxed<table::UpstreamTls> upstream_tls)
     : policies_(policies),
-      redirects_(redirects),
+      has_rules_(has_rules),
+      redirects_to_https_(redirects_to_https),
       upstream_tls_(std::move(upstream_tls)),
       requests_(policies.requests),
-      rules_(rules),
-      rules_without_auth_(without_auth(rules)),
+      rules_(without_redirect(rules, has_rules)),
+      rules_without_auth_(without_auth(*rules_)),
       retries_(policies.retries_of_routes()),
       tunnels_(policies.tunnels) {}
 
-void RoutePolicies::apply_to(table::Route& route) const {
+bool RoutePolicies::rewrites(const std::string& path) const {
+  const auto& target = rules_->rewrite.path;
+  return !target.empty() && target != path;
+}
+
+bool RoutePolicies::makes_pattern_of(const std::string& path) const {
+  return has_rules_ && (policies_.use_regex || rewrites(path));
+}
+
+util::Rare<table::RouteRules> RoutePolicies::rules_of(
+    const table::Route& route, const std::optional<BackendKey>& backend) const {
+  const auto& path = route.match.path;
+  const auto& shared =
+      starts_with_one_of(path, policies_.no_auth_paths) ? rules_without_auth_ : rules_;
+  const bool is_rewritten_to_itself = !shared->rewrite.path.empty() && !rewrites(path);
+  if (!is_rewritten_to_itself && policies_.upstream_host.empty()) return shared;
+  auto rules = *shared;
+  if (is_rewritten_to_itself) rules.rewrite = {};
+  if (backend) rules.upstream_host = make_upstream_host(policies_.upstream_host, *backend);
+  return rules;
+}
+
+void RoutePolicies::apply_to(table::Route& route, const std::optional<BackendKey>& backend) const {
   route.https_only =
-      redirects_ && !starts_with_one_of(route.match.path, policies_.no_redirect_paths);
+      redirects_to_https_ && !starts_with_one_of(route.match.path, policies_.no_redirect_paths);
   route.upstream_tls = upstream_tls_;
   route.requests = requests_;
-  route.rules =
-      starts_with_one_of(route.match.path, policies_.no_auth_paths) ? rules_without_auth_ : rules_;
+  route.rules = rules_of(route, backend);
   route.retries = retries_;
   route.sticky = policies_.balancing.is_sticky && !route.backends.empty();
   route.tunnels = tunnels_;
@@ -139,8 +171,9 @@ RoutePolicyMaker::RoutePolicyMaker(const HostInput& input, bool has_certificate,
 RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   const auto& policies = *share.policies;
   // An Ingress that is nothing but a default backend redirects nobody.
-  const bool redirects = !share.rules.empty() && (policies.force_ssl_redirect ||
-                                                  (policies.ssl_redirect && has_certificate_));
+  const bool has_rules = !share.rules.empty();
+  const bool redirects =
+      has_rules && (policies.force_ssl_redirect || (policies.ssl_redirect && has_certificate_));
   util::Boxed<table::UpstreamTls> tls;
   // Who passes TLS through has Services that speak nothing else.
   if (policies.speaks_tls_to_backend || policies.ssl_passthrough) {
@@ -149,11 +182,11 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   }
   const auto* auth = policies.access.auth();
   if (auth != nullptr && auth->backend) built_.backends.push_back(*auth->backend);
-  return {policies, redirects, make_rules(share, built_), std::move(tls)};
+  return {policies, has_rules, redirects, make_rules(share, built_), std::move(tls)};
 }
 
 RoutePolicies RoutePolicyMaker::make_default() const {
-  return {input_.defaults, false, input_.defaults.rules_of_routes(), std::nullopt};
+  return {input_.defaults, false, false, input_.defaults.rules_of_routes(), std::nullopt};
 }
 
 void settle_host_policies(const HostInput& input, BuiltHost& built) {
@@ -172,6 +205,9 @@ void settle_host_policies(const HostInput& input, BuiltHost& built) {
   const auto* ciphers =
       find_share(input, [](const Policies& policies) { return !policies.ssl_ciphers.empty(); });
   if (ciphers != nullptr) built.host.ciphers = ciphers->policies->ssl_ciphers;
+  const auto* app =
+      find_share(input, [](const Policies& policies) { return !policies.app_root.empty(); });
+  if (app != nullptr) built.host.redirects = table::HostRedirects{app->policies->app_root, {}};
   settle_passthrough(input, built);
 }
 

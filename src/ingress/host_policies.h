@@ -15,15 +15,25 @@ namespace weir::ingress {
 /// The Policies outlive it.
 class RoutePolicies {
  public:
-  RoutePolicies(const Policies& policies, bool redirects, const table::RouteRules& rules,
-                util::Boxed<table::UpstreamTls> upstream_tls);
+  /// `has_rules` is false for a default backend that is all there is: it redirects and rewrites
+  /// nothing.
+  RoutePolicies(const Policies& policies, bool has_rules, bool redirects_to_https,
+                const table::RouteRules& rules, util::Boxed<table::UpstreamTls> upstream_tls);
 
-  /// Sets all that comes from annotations. The route has its match and its backends.
-  void apply_to(table::Route& route) const;
+  /// Sets all that comes from annotations. The route has its match and its backends, of which
+  /// `backend` is one.
+  void apply_to(table::Route& route, const std::optional<BackendKey>& backend) const;
+  /// Whether the path is a regular expression, and so makes all of the host's paths such.
+  bool makes_pattern_of(const std::string& path) const;
 
  private:
+  bool rewrites(const std::string& path) const;
+  util::Rare<table::RouteRules> rules_of(const table::Route& route,
+                                         const std::optional<BackendKey>& backend) const;
+
   const Policies& policies_;
-  bool redirects_;
+  bool has_rules_;
+  bool redirects_to_https_;
   util::Boxed<table::UpstreamTls> upstream_tls_;
   util::Rare<table::RequestPolicy> requests_;
   util::Rare<table::RouteRules> rules_;

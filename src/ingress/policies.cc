@@ -39,6 +39,17 @@ table::RouteRules Policies::rules_of_routes() const {
   }
   rules.access.any = access.any && (rules.access.external || rules.access.basic);
   if (is_cors_on) rules.cors = cors;
+  if (redirects.is_wrong) {
+    rules.access.closed = true;
+  } else {
+    const bool is_temporal = !redirects.temporal.location.empty();
+    rules.redirect = is_temporal ? redirects.temporal : redirects.permanent;
+  }
+  // A status alone is no redirect.
+  if (rules.redirect.location.empty()) rules.redirect = {};
+  rules.keep_trailing_slash = redirects.keep_trailing_slash;
+  rules.rewrite = rewrite;
+  if (rewrite.path.empty()) rules.rewrite = {};
   return rules;
 }
 

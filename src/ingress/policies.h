@@ -23,6 +23,19 @@ struct Policies {
   table::TunnelPolicy tunnels;
   table::RequestPolicy requests;
 
+  struct Redirects {
+    table::Redirect permanent = {{}, 301};
+    table::Redirect temporal = {{}, 302};  ///< goes before `permanent`
+    bool is_wrong = false;                 ///< nobody can tell where it was to lead
+    bool keep_trailing_slash = false;
+
+    bool operator==(const Redirects&) const = default;
+  };
+  Redirects redirects;
+  table::Rewrite rewrite;  ///< of paths that are not what it rewrites to
+  bool use_regex = false;
+  std::string upstream_host;  ///< see is_upstream_host
+
   struct Access {
     struct Networks {
       std::vector<std::string> list;
@@ -88,6 +101,8 @@ struct Policies {
   BackendTls backend_tls;
 
   // Of hosts.
+  std::string app_root;
+  bool from_to_www = false;  ///< there is no such key of the ConfigMap
   bool ssl_passthrough = false;
   std::string ssl_ciphers;
   struct ClientAuth {

@@ -42,6 +42,15 @@ std::string staple_problem_of(const ObjectStore::Certificate& certificate) {
   return certificate ? certificate->staple_problem : std::string();
 }
 
+/// Of what the table has of a Secret: a staple that is of no use is not in it.
+util::ContentHash hash_of(const table::Certificate& certificate) {
+  std::string bytes;
+  for (const auto* part : {&certificate.chain_pem, &certificate.key_pem, &certificate.ocsp_der}) {
+    bytes += std::to_string(part->size()) + ':' + *part;
+  }
+  return util::hash_content({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
 }  // namespace
 
 Translator::Translator(Options options) : options_(std::move(options)) {}
@@ -228,7 +237,7 @@ void Translator::stop_serving(const NamespacedName& name) {
   for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
   for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
   const Age age(ingress.meta);
-  for (const auto& [host, share] : shares_of(ingress, nullptr)) {
+  for (const auto& [host, share] : shares_of(ingress, served.mapped())) {
     hosts_.at(host).shares.erase(age);
     dirty_hosts_.insert(host);
   }
@@ -461,10 +470,11 @@ void Translator::update_certificates(Changes& changes) {
       certificates_.erase(found);
       continue;
     }
-    const auto content = hash_of_certificate(*store_.find_secret(name));
+    auto certificate = make_certificate(store_, name);
+    const auto content = hash_of(certificate);
     if (node.published == content) continue;
     node.published = content;
-    changes.upserts.emplace_back(make_certificate(store_, name));
+    changes.upserts.emplace_back(std::move(certificate));
   }
 }
 

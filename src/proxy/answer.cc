@@ -21,6 +21,10 @@ Wording wording_of(AnswerReason reason) {
   switch (reason) {
     case AnswerReason::HttpsRedirect:
       return {308, "Permanent Redirect", "This address is served over https."};
+    case AnswerReason::Redirect:
+      return {302, "Found", "What was here is elsewhere."};
+    case AnswerReason::PatternLimit:
+      return {500, "Internal Server Error", "To match this path takes more than it may."};
     case AnswerReason::BadRequest:
       return {400, "Bad Request", "The request is not valid HTTP."};
     case AnswerReason::ClientCertificateMissing:
@@ -103,6 +107,16 @@ Wording wording_of(AnswerReason reason) {
   return {500, "Internal Server Error", ""};
 }
 
+/// RFC 9110 §15.4.
+std::string_view redirect_phrase(int status) {
+  constexpr std::string_view kPhrases[] = {
+      "Multiple Choices", "Moved Permanently",  "Found",
+      "See Other",        "Not Modified",       "Use Proxy",
+      "Unused",           "Temporary Redirect", "Permanent Redirect"};
+  const auto index = static_cast<std::size_t>(status) - 300;
+  return index < std::size(kPhrases) ? kPhrases[index] : "Found";
+}
+
 bool accepts(std::string_view accept, std::string_view type) {
   return accept.find(type) != std::string_view::npos;
 }
@@ -132,7 +146,11 @@ std::string make_refusing_close(AnswerReason reason, unsigned retry_after) {
 }
 
 std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
-  const auto [status, phrase, sentence] = wording_of(reason);
+  auto [status, phrase, sentence] = wording_of(reason);
+  if (reason == AnswerReason::Redirect) {
+    status = request.redirect_status;
+    phrase = redirect_phrase(status);
+  }
   std::string body;
   std::string_view type;
   if (accepts(request.accept, "application/json")) {
@@ -169,7 +187,8 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
   }
   if (status == 503) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
   text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
-  if (has_content && !request.head_only) text += body;
+  // RFC 9110 §15.4.5: nobody reads a body behind a 304.
+  if (has_content && !request.head_only && status != 304) text += body;
   return text;
 }
 

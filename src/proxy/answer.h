@@ -13,6 +13,7 @@ int status_of(AnswerReason reason);
 struct AnswerRequest {
   std::string_view accept;        ///< the Accept field, empty if there is none
   std::string_view location;      ///< for redirects
+  int redirect_status = 0;        ///< 300 to 308, of AnswerReason::Redirect
   std::string_view fields;        ///< whole lines more, CRLF included
   std::string_view route_fields;  ///< more of them, of the route's every response
   std::string_view hsts;          ///< Strict-Transport-Security, over TLS

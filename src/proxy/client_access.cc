@@ -55,7 +55,7 @@ bool ClientConnection::find_auth_service(const table::ExternalAuth& auth, std::s
   if (auth.backend.empty()) {
     std::string storage;
     const auto path = normalize_path(target, storage);
-    const auto* route = path ? LiveTable::find_route(exchange_->host->policy(), *path) : nullptr;
+    const auto* route = path ? exchange_->host->find_route(*path, worker_.matcher).route : nullptr;
     if (route == nullptr || route->backends.empty()) return false;
     what.backend = worker_.table.find_backend(LiveTable::choose_backend(*route, worker_.random));
     tls = route->upstream_tls ? &*route->upstream_tls : nullptr;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/answer.h"
+#include "proxy/rewrite.h"
 #include "proxy/target.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream_connect.h"
@@ -287,26 +288,29 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
     const auto refused = refuse_client(host, trust.get(), identity_.get(), stream_.is_tls());
     if (refused) co_return co_await answer(*refused);
   }
-  const auto* route = LiveTable::find_route(host, *path);
-  exchange.route = route;
-  if (route == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   exchange.origin.read(request, arrival(), table.forwarded());
+  if (!host.redirects.is_usual()) {
+    auto elsewhere = host_redirect(*host.redirects, *path);
+    if (elsewhere.status != 0) co_return co_await redirect(std::move(elsewhere));
+  }
+  const auto found = exchange.host->find_route(*path, worker_.matcher);
+  const auto* route = found.route;
+  exchange.route = route;
+  if (route == nullptr) {
+    co_return co_await answer(found.is_over_limit ? AnswerReason::PatternLimit
+                                                  : AnswerReason::NoRoute);
+  }
   exchange.upgrade = read_upgrade(request, route->tunnels->other_protocols, exchange.handshake);
-  if (settle_cors()) co_return co_await answer(AnswerReason::CorsPreflight);
-  if (route->https_only && !exchange.origin.https) {
-    std::string location = "https://";
-    const auto& asked = exchange.origin.host;
-    std::string storage;
-    location +=
-        asked.data() == request.host.data() ? exchange.host_name : *normalize_host(asked, storage);
-    if (const auto port = table.settings().public_https_port; port != 443) {
-      location += ':';
-      location += std::to_string(port);
+  if (!route->rules.is_usual()) {
+    if (!route->rules->redirect.location.empty()) {
+      auto elsewhere = route->rules->redirect;
+      co_return co_await redirect(std::move(elsewhere));
     }
-    // As ingress-nginx: one trailing slash of the target is left out.
-    auto target = request.path == "*" ? std::string_view{} : request.path;
-    if (target.ends_with('/')) target.remove_suffix(1);
-    location += target;
+    if (settle_cors()) co_return co_await answer(AnswerReason::CorsPreflight);
+    rewrite_target(route->rules->rewrite, worker_.matcher, exchange);
+  }
+  if (route->https_only && !exchange.origin.https) {
+    auto location = https_location();
     co_return co_await answer(AnswerReason::HttpsRedirect, std::move(location));
   }
   if (route->backends.empty()) co_return co_await answer(AnswerReason::NoRoute);
@@ -319,7 +323,7 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
-  if (const auto* rules = exchange.host->rules_of(route)) {
+  if (const auto* rules = exchange.host->rules_of(route); rules && rules->is_guarded) {
     const auto refused = co_await check_access(*rules);
     if (refused.gone) co_return Next::Close;
     if (refused.reason) co_return co_await answer(*refused.reason, refused.location);
@@ -355,7 +359,13 @@ bool ClientConnection::client_has_left() const {
   return stream_.peer_has_left() && begin_ + head_length_ >= end_;
 }
 
-Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location) {
+Task<ClientConnection::Next> ClientConnection::redirect(table::Redirect elsewhere) {
+  auto location = std::move(elsewhere.location);
+  co_return co_await answer(AnswerReason::Redirect, std::move(location), elsewhere.status);
+}
+
+Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location,
+                                                      int redirect_status) {
   const auto& request = exchange_->request;
   if (exchange_->upgrade == kWebSocket && status_of(reason) >= 400 &&
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
@@ -367,6 +377,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
                           reason != AnswerReason::BodyTooLarge;
   AnswerRequest how;
   how.location = location;
+  how.redirect_status = redirect_status;
   how.fields = exchange_->answer_fields;
   how.route_fields = exchange_->route_lines;
   how.head_only = request.method == "HEAD";
@@ -379,7 +390,8 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
     }
   }
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
+  const auto status = redirect_status == 0 ? status_of(reason) : redirect_status;
+  worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;
   if (!keep_alive) co_return Next::Linger;

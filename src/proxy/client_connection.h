@@ -120,7 +120,12 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<Outcome> relay(UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane,
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
                       EndpointPlace& place);
-  Task<Next> answer(AnswerReason reason, std::string location = {});
+  Task<Next> answer(AnswerReason reason, std::string location = {}, int redirect_status = 0);
+  Task<Next> redirect(table::Redirect elsewhere);
+  /// Where the host's own redirects lead; status 0: nowhere. `path` is normalised.
+  table::Redirect host_redirect(const table::HostRedirects& redirects, std::string_view path) const;
+  /// Where a plain request goes on a route that is for https only.
+  std::string https_location() const;
   /// To a valid handshake: a 101, and the refusal in a Close frame.
   Task<Next> refuse_by_close(AnswerReason reason);
   Task<Next> answer_malformed(AnswerReason reason);

@@ -82,6 +82,10 @@ const char* reason_name(AnswerReason reason) {
       return "passwords_busy";
     case AnswerReason::CorsPreflight:
       return "cors_preflight";
+    case AnswerReason::Redirect:
+      return "redirect";
+    case AnswerReason::PatternLimit:
+      return "pattern_limit";
     case AnswerReason::Count:
       break;
   }

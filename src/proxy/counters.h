@@ -63,6 +63,8 @@ enum class AnswerReason : std::uint8_t {
   PasswordRequired,          // 401: no user's name and password came along
   PasswordsBusy,             // 503: too many passwords are being checked
   CorsPreflight,             // 204: what a page of another origin may do
+  Redirect,                  // 300 to 308: by the route or the host
+  PatternLimit,              // 500: which route it is takes too long to find out
   Count,
 };
 const char* reason_name(AnswerReason reason);

@@ -75,6 +75,7 @@ struct Exchange {
   const table::Route* route = nullptr;  ///< of `host`
   Origin origin;
   std::string path_storage;
+  std::string target;                  ///< for endpoints, if the route rewrites it; else empty
   std::string request_text;            ///< lines that `to_backend` points into
   Gather to_backend;                   ///< the head, and what of the body came with it
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's

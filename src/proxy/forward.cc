@@ -47,6 +47,8 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
   edit.fields = exchange.field_edits;
+  edit.target = exchange.target;
+  if (!route.rules.is_usual()) edit.host = route.rules->upstream_host;
   edit.keep_underscores = worker_.table.settings().underscores_in_headers;
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
@@ -83,8 +85,11 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
     if (endpoint == nullptr) co_return co_await answer(tries.last_failure());
     if (route.sticky && backend->policy().sticky_cookie) {
-      exchange.set_cookie = set_cookie_line(*backend, affinity, endpoint, route.match.path,
-                                            stream_.is_tls(), std::chrono::system_clock::now());
+      // No path begins with a pattern.
+      const bool is_regex = route.match.kind == table::PathMatch::Kind::Regex;
+      const std::string_view path = is_regex ? std::string_view("/") : route.match.path;
+      exchange.set_cookie = set_cookie_line(*backend, affinity, endpoint, path, stream_.is_tls(),
+                                            std::chrono::system_clock::now());
     }
     EndpointPlace place;
     if (upgrade) {

@@ -119,11 +119,13 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   text.clear();
   gather.clear();
   const bool origin_form = head.path.data() == head.target.data();
-  const bool plain_line = origin_form && head.version == 11;
+  const bool plain_line = origin_form && head.version == 11 && edit.target.empty();
   if (!plain_line) {
     text += head.method;
     text += ' ';
-    if (head.path.empty() && head.method == "OPTIONS") {
+    if (!edit.target.empty()) {
+      text += edit.target;
+    } else if (head.path.empty() && head.method == "OPTIONS") {
       text += '*';  // RFC 9112 §3.2.4
     } else {
       if (head.path.empty() || head.path.starts_with('?')) text += '/';
@@ -132,9 +134,10 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
     text += " HTTP/1.1\r\n";
   }
   const auto& origin = forwarded.origin;
+  const auto host = edit.host.empty() ? origin.host : edit.host;
   const bool own_host =
-      !origin_form || head.host.data() == nullptr || head.host.data() != origin.host.data();
-  if (own_host) add_line(text, "Host", origin.host);
+      !origin_form || head.host.data() == nullptr || head.host.data() != host.data();
+  if (own_host) add_line(text, "Host", host);
   const auto dropped = [&](const Field& field) {
     return !goes_to_backend(head, field, edit.keep_underscores) ||
            (own_host && field.id == FieldName::Host) || is_edited(edit.fields, field);

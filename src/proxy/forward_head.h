@@ -48,6 +48,8 @@ struct RequestEdit {
   std::string_view upgrade;           ///< the protocol to go on with, or empty
   bool keep_underscores = false;      ///< fields with "_" in their name go on, too
   std::span<const FieldEdit> fields;  ///< go before what the client sent
+  std::string_view target;            ///< instead of the client's, or empty
+  std::string_view host;              ///< the Host field, instead of `Origin::host`; or empty
 };
 
 /// Whether a field of a client's request is for its endpoint, but for what frames the body.

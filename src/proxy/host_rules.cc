@@ -4,17 +4,49 @@
 
 namespace weir::proxy {
 
+namespace {
+
+std::optional<util::Regex> make_pattern(const table::PathMatch& match) {
+  auto compiled = util::Regex::compile('^' + match.path);
+  if (!compiled) return std::nullopt;
+  compiled->hasten();
+  return *std::move(compiled);
+}
+
+}  // namespace
+
 std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
-  const auto has_none = [](const table::Route& route) { return route.rules.is_usual(); };
-  if (std::ranges::all_of(host.routes, has_none)) return nullptr;
+  const bool has_rules = !std::ranges::all_of(
+      host.routes, [](const table::Route& route) { return route.rules.is_usual(); });
+  const bool has_patterns =
+      !host.routes.empty() && host.routes.front().match.kind == table::PathMatch::Kind::Regex;
+  if (!has_rules && !has_patterns) return nullptr;
   auto made = std::make_shared<HostRules>();
-  made->routes_.reserve(host.routes.size());
+  if (has_rules) made->routes_.reserve(host.routes.size());
+  if (has_patterns) made->patterns_.reserve(host.routes.size());
   for (const auto& route : host.routes) {
-    auto& rules = made->routes_.emplace_back();
-    rules.access = AccessRules(route.rules->access);
-    if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
+    const auto& access = route.rules->access;
+    if (has_rules) {
+      auto& rules = made->routes_.emplace_back();
+      rules.is_guarded = access != table::Access{};
+      rules.access = AccessRules(access);
+      if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
+    }
+    if (has_patterns) made->patterns_.push_back(make_pattern(route.match));
   }
   return made;
+}
+
+FoundRoute HostRules::find_route(const table::Host& host, std::string_view path,
+                                 util::RegexMatcher& matcher) const {
+  using Outcome = util::RegexMatcher::Outcome;
+  for (std::size_t i = 0; i < patterns_.size(); ++i) {
+    if (!patterns_[i]) continue;
+    const auto outcome = matcher.match(*patterns_[i], path);
+    if (outcome == Outcome::Match) return {&host.routes[i], false};
+    if (outcome == Outcome::OverLimit) return {nullptr, true};
+  }
+  return {};
 }
 
 }  // namespace weir::proxy

@@ -2,23 +2,30 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "proxy/access_rules.h"
 #include "proxy/cors_rules.h"
 #include "table/table.h"
-#include "util/result.h"
+#include "util/regex.h"
 
 namespace weir::proxy {
 
 /// table::RouteRules, made ready to be asked.
 struct RouteRules {
+  bool is_guarded = false;  ///< somebody may not come in, or an auth service says who may
   AccessRules access;
   std::optional<CorsRules> cors;
 };
 
-/// The rules of a host's routes. Made once a change, on the control thread, for all workers; then
-/// immutable.
+struct FoundRoute {
+  const table::Route* route = nullptr;  ///< none takes the path
+  bool is_over_limit = false;           ///< or nobody knows (RegexMatcher)
+};
+
+/// The rules of a host's routes, and their patterns. Made once a change, on the control thread, for
+/// all workers; then immutable.
 class HostRules {
  public:
   /// nullptr: no route of the host has any.
@@ -29,8 +36,16 @@ class HostRules {
     return routes_[static_cast<std::size_t>(&route - host.routes.data())];
   }
 
+  /// Whether routes are found by patterns.
+  bool has_patterns() const { return !patterns_.empty(); }
+  /// The first of the host's routes whose pattern matches; `matcher` then has its groups.
+  FoundRoute find_route(const table::Host& host, std::string_view path,
+                        util::RegexMatcher& matcher) const;
+
  private:
-  std::vector<RouteRules> routes_;  // as the host's
+  // Both as the host's routes, or empty.
+  std::vector<RouteRules> routes_;
+  std::vector<std::optional<util::Regex>> patterns_;  // nullopt: matches nothing
 };
 
 }  // namespace weir::proxy

@@ -71,6 +71,13 @@ std::string hsts_of(const table::Settings& settings) {
 
 }  // namespace
 
+FoundRoute LiveHost::find_route(std::string_view path, util::RegexMatcher& matcher) const {
+  if (rules_ != nullptr && rules_->has_patterns()) {
+    return rules_->find_route(*policy_, path, matcher);
+  }
+  return {LiveTable::find_route(*policy_, path), false};
+}
+
 void LiveTable::adopt(const Delta& delta) {
   complete_ = true;
   if (delta.settings) {

@@ -27,6 +27,9 @@ class LiveHost : public LocalRefCount<LiveHost> {
   const RouteRules* rules_of(const table::Route& route) const {
     return route.rules.is_usual() ? nullptr : &rules_->of(*policy_, route);
   }
+  /// Which of its routes takes the path, which is normalised. `matcher` has the groups of the
+  /// route's pattern then, if it has one.
+  FoundRoute find_route(std::string_view path, util::RegexMatcher& matcher) const;
 
  private:
   std::shared_ptr<const table::Host> policy_;
@@ -51,7 +54,7 @@ class LiveTable {
   /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
   /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
   const LiveHost* find_host(std::string_view name) const;
-  /// `path` is normalised. nullptr: no route of this host takes it.
+  /// Of a host without patterns. `path` is normalised. nullptr: no route of this host takes it.
   static const table::Route* find_route(const table::Host& host, std::string_view path);
 
   /// One of the route's backends, by weight. The route has at least one.

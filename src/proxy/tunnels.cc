@@ -65,8 +65,8 @@ TunnelGroup& Tunnels::group(const std::string& host, const table::PathMatch& mat
   made.backend = backend;
   made.origin = origin;
   made.policy = policy;
-  made.route = registry_.route(host + (match.kind == table::PathMatch::Kind::Exact ? " =" : " ") +
-                               match.path);
+  constexpr const char* kMarks[] = {" =", " ", " ~"};  // by Kind
+  made.route = registry_.route(host + kMarks[static_cast<std::size_t>(match.kind)] + match.path);
   made.counters = registry_.add_counters({origin, backend});
   by_backend_[backend].push_back(&made);
   if (policy->rebalances_per_minute != 0 && !tick_.running()) {

@@ -22,6 +22,7 @@
 #include "proxy/tunnel_counters.h"
 #include "proxy/tunnels.h"
 #include "proxy/upstream_tls.h"
+#include "util/regex.h"
 
 namespace weir::proxy {
 
@@ -75,6 +76,7 @@ struct WorkerState {
   PasswordChecker& passwords;  ///< all workers'
   KnownPasswords known_passwords;
   std::size_t refused_open = 0;  ///< RefusedConnections
+  util::RegexMatcher matcher;    ///< of hosts whose paths are patterns
   std::uint64_t random;          ///< state of the balancer's generator, never 0
 
   /// Requests that wait for an endpoint with room.

@@ -89,10 +89,38 @@ constexpr void describe(Of<Access>, Io& io) {
   io.map("external", &Access::external);
 }
 
+inline constexpr std::size_t kMaxRewrite = 8 * 1024;
+
+/// "/new/$2", "$1".
+inline const char* wrong_rewrite(const std::string& text) {
+  if (text.empty() || text.front() == '/' || text.front() == '$') return wrong_name(text);
+  return "starts with neither '/' nor '$'";
+}
+
+inline const char* wrong_upstream_host(const std::string& host) {
+  return host.empty() || is_host_field(host) ? nullptr : "has a byte that no host has";
+}
+
+template <class Io>
+constexpr void describe(Of<Redirect>, Io& io) {
+  io.text("location", &Redirect::location, TextRule{kMaxRewrite, wrong_name});
+  io.number("status", &Redirect::status, NumberRule{kLeastRedirect, kMostRedirect});
+}
+
+template <class Io>
+constexpr void describe(Of<Rewrite>, Io& io) {
+  io.text("path", &Rewrite::path, TextRule{kMaxRewrite, wrong_rewrite});
+  io.text("prefix", &Rewrite::prefix, TextRule{kMaxRewrite, wrong_name});
+}
+
 template <class Io>
 constexpr void describe(Of<RouteRules>, Io& io) {
   io.map("access", &RouteRules::access);
   io.map("cors", &RouteRules::cors);
+  io.flag("keep_trailing_slash", &RouteRules::keep_trailing_slash);
+  io.map("redirect", &RouteRules::redirect);
+  io.map("rewrite", &RouteRules::rewrite);
+  io.text("upstream_host", &RouteRules::upstream_host, TextRule{kMaxRuleText, wrong_upstream_host});
 }
 
 }  // namespace weir::table

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxCertificatesOfHost = 64;
 inline constexpr std::size_t kMaxBackendsOfRoute = 64;
 inline constexpr std::size_t kMaxStatuses = 64;
 
-inline constexpr const char* kPathKinds[] = {"exact", "prefix"};
+inline constexpr const char* kPathKinds[] = {"exact", "prefix", "regex"};
 
 inline const char* wrong_path(const std::string& path) {
   return path.starts_with('/') ? wrong_name(path) : "does not start with '/'";
@@ -27,6 +27,20 @@ inline const char* wrong_host_name(const std::string& text) {
   std::string_view name = text;
   if (name.starts_with("*.")) name.remove_prefix(2);
   return text.empty() || is_host_name(name) ? nullptr : "is not a lower-case host name";
+}
+
+inline const char* wrong_app_root(const std::string& path) {
+  return path.empty() ? nullptr : wrong_path(path);
+}
+
+inline const char* wrong_other_host(const std::string& name) {
+  return name.empty() || is_host_name(name) ? nullptr : "is not a lower-case host name";
+}
+
+template <class Io>
+constexpr void describe(Of<HostRedirects>, Io& io) {
+  io.text("app_root", &HostRedirects::app_root, TextRule{kMaxPath, wrong_app_root});
+  io.text("other_host", &HostRedirects::other_host, TextRule{kMaxRuleText, wrong_other_host});
 }
 
 template <class Io>
@@ -66,6 +80,9 @@ constexpr void describe(Of<Route>, Io& io) {
   io.map("requests", &Route::requests);
   io.map("retries", &Route::retries);
   io.map("rules", &Route::rules);
+  io.check("rules", "rewrite a path that is no regular expression", [](const Route& route) {
+    return route.match.kind == PathMatch::Kind::Regex || route.rules->rewrite.path.empty();
+  });
   io.flag("sticky", &Route::sticky);
   io.map("tunnels", &Route::tunnels);
   io.map("upstream_tls", &Route::upstream_tls);
@@ -78,7 +95,12 @@ constexpr void describe(Of<Host>, Io& io) {
   io.map("client_certificates", &Host::client_certificates);
   io.text("name", &Host::name, TextRule{kMaxRuleText, wrong_host_name});
   io.text("passthrough", &Host::passthrough, kName);
+  io.map("redirects", &Host::redirects);
   io.list("routes", &Host::routes, kMaxRoutes);
+  io.check("routes", "are regular expressions and other paths", [](const Host& host) {
+    return host.routes.empty() || (host.routes.front().match.kind == PathMatch::Kind::Regex) ==
+                                      (host.routes.back().match.kind == PathMatch::Kind::Regex);
+  });
   io.check("routes", "are not sorted, or one is there twice", [](const Host& host) {
     const auto unsorted = [](const Route& a, const Route& b) {
       return !comes_before(a.match, b.match);

@@ -23,8 +23,10 @@ struct KeyOf {
 }  // namespace
 
 bool comes_before(const PathMatch& a, const PathMatch& b) {
+  const bool is_regex = a.kind == PathMatch::Kind::Regex;
+  if (is_regex != (b.kind == PathMatch::Kind::Regex)) return !is_regex;
   if (a.path.size() != b.path.size()) return a.path.size() > b.path.size();
-  const int order = a.path.compare(b.path);
+  const int order = is_regex ? b.path.compare(a.path) : a.path.compare(b.path);
   return order != 0 ? order < 0 : a.kind < b.kind;
 }
 

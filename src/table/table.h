@@ -212,6 +212,9 @@ struct PathMatch {
   enum class Kind : std::uint8_t {
     Exact,
     Prefix,  ///< by whole segments: "/a" and "/a/" both take "/a", "/a/" and "/a/b", never "/ab"
+    /// `path` is a regular expression (PCRE2) for the path's start, upper or lower case. The first
+    /// route that matches takes the request. One that does not compile matches nothing.
+    Regex,
   };
   Kind kind = Kind::Prefix;
   std::string path = "/";
@@ -386,10 +389,31 @@ struct Cors {
   bool operator==(const Cors&) const = default;
 };
 
+/// An answer to every request, whoever asks, instead of an endpoint's.
+struct Redirect {
+  std::string location;  ///< as it is sent; empty: none
+  std::uint16_t status = 302;
+
+  bool operator==(const Redirect&) const = default;
+};
+
+/// What endpoints get instead of the request's path, of which the query stays. "$1" to "$9" are
+/// what the groups of the route's pattern took; what must not stand in a path is escaped.
+struct Rewrite {
+  std::string path;    ///< empty: the request's
+  std::string prefix;  ///< X-Forwarded-Prefix, made in the same way; empty: the client's, if any
+
+  bool operator==(const Rewrite&) const = default;
+};
+
 /// What a route does beside forwarding; most do nothing of it.
 struct RouteRules {
   Access access;
   std::optional<Cors> cors = {};
+  Redirect redirect;
+  Rewrite rewrite;                   ///< of Kind::Regex only
+  std::string upstream_host;         ///< Host field for endpoints; empty: the client's
+  bool keep_trailing_slash = false;  ///< of the target, in the redirect of `https_only`
 
   bool operator==(const RouteRules&) const = default;
 };
@@ -410,8 +434,8 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// The order of a host's routes: longest path first, then by text, Exact before Prefix. False for
-/// two routes of the same match.
+/// The order of a host's routes: longest path first, then by text, Exact before Prefix; of two
+/// Regex as long as each other the later text first. False for two routes of the same match.
 bool comes_before(const PathMatch& a, const PathMatch& b);
 
 /// What a host asks of its clients' certificates.
@@ -428,6 +452,14 @@ struct ClientCertificates {
   bool operator==(const ClientCertificates&) const = default;
 };
 
+/// Where a host sends requests before it looks for a route.
+struct HostRedirects {
+  std::string app_root;    ///< path to which "/" itself leads (302); empty: none
+  std::string other_host;  ///< has the same paths, and gets all requests (308); empty: none
+
+  bool operator==(const HostRedirects&) const = default;
+};
+
 /// One host with its TLS policy and its routes.
 ///
 /// The host is settled before the path: exact name, then the wildcard that replaces the first
@@ -440,7 +472,8 @@ struct Host {
   std::string ciphers;  ///< as TlsSettings::ciphers, for this host; empty: those
   /// Backend::name that gets the TLS connections for this name as they are, undecrypted; or empty.
   std::string passthrough;
-  /// In the order of `comes_before`, no match twice.
+  util::Rare<HostRedirects> redirects;
+  /// In the order of `comes_before`, no match twice. All are Regex, or none is.
   std::vector<Route> routes;
 
   bool operator==(const Host&) const = default;

@@ -135,9 +135,10 @@ class TableMaker {
     made.close_code = static_cast<std::uint16_t>(4000 + below(1000));
     return made;
   }
-  table::Route route() {
+  table::Route route(bool regex) {
     table::Route made;
     made.match.kind = one_in(2) ? table::PathMatch::Kind::Exact : table::PathMatch::Kind::Prefix;
+    if (regex) made.match.kind = table::PathMatch::Kind::Regex;
     made.match.path = "/p" + std::to_string(below(9));
     made.origin = text();
     made.https_only = one_in(2);
@@ -166,6 +167,14 @@ class TableMaker {
         cors.allow_methods = "GET, PUT";
         cors.max_age_s = below(1000);
       }
+      rules.keep_trailing_slash = one_in(2);
+      if (one_in(2)) {
+        rules.redirect = {"https://a.example/b", static_cast<std::uint16_t>(300 + below(9))};
+      }
+      if (one_in(2)) rules.upstream_host = "inner.example:80";
+      if (one_in(2) && made.match.kind == table::PathMatch::Kind::Regex) {
+        rules.rewrite = {"/$1", "/p$2"};
+      }
       made.rules = rules;
     }
     if (one_in(3)) made.tunnels = tunnels();
@@ -183,7 +192,11 @@ class TableMaker {
     for (auto more = below(3); more > 0; --more) made.certificates.push_back(name());
     if (one_in(3)) made.client_certificates.emplace().trust = name();
     if (one_in(5)) made.passthrough = name();
-    for (auto more = below(4); more > 0; --more) made.routes.push_back(route());
+    if (one_in(5)) {
+      made.redirects = table::HostRedirects{one_in(2) ? "/app" : "", one_in(2) ? "a.example" : ""};
+    }
+    const bool regex = one_in(4);
+    for (auto more = below(4); more > 0; --more) made.routes.push_back(route(regex));
     const auto before = [](const table::Route& a, const table::Route& b) {
       return table::comes_before(a.match, b.match);
     };

@@ -65,7 +65,7 @@ class World {
       kube::IngressRule rule{one_of(hosts_), {}};
       for (int j = upto(2); j > 0; --j) {
         rule.paths.push_back(
-            {one_of<std::string>({"/", "/a", "/b", "", "bad"}),
+            {one_of<std::string>({"/", "/a", "/b", "", "bad", "/(c"}),
              one_of<kube::PathType>({kube::PathType::Exact, kube::PathType::Prefix}), backend()});
       }
       ingress.rules.push_back(std::move(rule));
@@ -137,8 +137,9 @@ class World {
   }
 
   std::mt19937_64 random_;
-  const std::vector<std::string> hosts_ = {"",          "a.x.example", "b.x.example", "*.x.example",
-                                           "y.example", "A.X.example", "not a host"};
+  const std::vector<std::string> hosts_ = {
+      "",          "a.x.example",   "b.x.example", "*.x.example",
+      "y.example", "www.y.example", "A.X.example", "not a host"};
   const std::vector<std::pair<std::string, std::vector<std::string>>> annotations_ = {
       {"weir.dev/tunnel-limit", {"1", "2", "bad", ""}},
       {"weir.dev/tunnel-idle-timeout", {"1m", "2m"}},
@@ -153,6 +154,9 @@ class World {
       {"nginx.ingress.kubernetes.io/upstream-hash-by", {"$host", "$bad"}},
       {"nginx.ingress.kubernetes.io/ssl-redirect", {"false", "true"}},
       {"nginx.ingress.kubernetes.io/ssl-passthrough", {"true"}},
+      {"nginx.ingress.kubernetes.io/from-to-www-redirect", {"true", "false"}},
+      {"nginx.ingress.kubernetes.io/rewrite-target", {"/", "/a", "/$1", "bad"}},
+      {"nginx.ingress.kubernetes.io/app-root", {"/app", "/other"}},
       {"nginx.ingress.kubernetes.io/backend-protocol", {"HTTPS"}},
       {"nginx.ingress.kubernetes.io/proxy-ssl-secret", {"default/s1", "team/s2", "s1"}},
       {"nginx.ingress.kubernetes.io/proxy-ssl-verify", {"on"}},

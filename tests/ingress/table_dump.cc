@@ -101,8 +101,8 @@ struct Dumper {
     out += others(sent, {"name", "certificates", "routes"}, "  ");
     for (std::size_t i = 0; i < host.routes.size(); ++i) {
       const auto& route = host.routes[i];
-      out += fmt::format("  {} {}{} ->",
-                         route.match.kind == table::PathMatch::Kind::Exact ? "exact" : "prefix",
+      constexpr const char* kKinds[] = {"exact", "prefix", "regex"};
+      out += fmt::format("  {} {}{} ->", kKinds[static_cast<std::size_t>(route.match.kind)],
                          route.match.path, route.https_only ? " https-only" : "");
       if (route.backends.empty()) out += " 404";
       for (const auto& backend : route.backends) out += ' ' + backend.backend;

@@ -113,6 +113,23 @@ Host guarded() {
   return made;
 }
 
+Host rewritten() {
+  Host made;
+  made.name = "old.example";
+  made.redirects = HostRedirects{"/app", "new.example"};
+  RouteRules rules;
+  rules.redirect = {"https://a.example/b", 301};
+  rules.rewrite = {"/$2", "/api$1"};
+  rules.upstream_host = "inner.example:8080";
+  rules.keep_trailing_slash = true;
+  made.routes = {
+      {{PathMatch::Kind::Regex, "/b(/|$)(.*)"}, "default/shop", true, {{"default/shop:80", 3}}},
+      {{PathMatch::Kind::Regex, "/a(/|$)(.*)"}, "default/shop", false, {}},
+  };
+  made.routes[1].rules = rules;
+  return made;
+}
+
 /// A policy with no field at its default.
 TunnelPolicy tunnel_policy() {
   using Then = TunnelPolicy::Then;
@@ -227,8 +244,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Resource(Settings{}), Resource(settings()), Resource(certificate()),
                       Resource(stapled()), Resource(shop()), Resource(outside()), Resource(host()),
                       Resource(secured()), Resource(retried()), Resource(asked_about()),
-                      Resource(tunnelled()), Resource(Host{}), Resource(balanced()),
-                      Resource(limited()), Resource(TrustBundle{"default/ca", "ca", "crl"}),
+                      Resource(rewritten()), Resource(tunnelled()), Resource(Host{}),
+                      Resource(balanced()), Resource(limited()),
+                      Resource(TrustBundle{"default/ca", "ca", "crl"}),
                       Resource(TicketSeed{std::string(48, '\xfe')}), Resource(guarded()),
                       Resource(Users{"default/users", {{"a", "{PLAIN}b"}}})));
 
@@ -468,6 +486,31 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   EXPECT_EQ(refusal(bad_host),
             "routes[1].rules.access.denied has something at routes[1].rules.access.denied[0] that "
             "is no network");
+  const auto refusal_of_rules = [&](const RouteRules& wrong_rules) {
+    bad_host.routes[1].rules = wrong_rules;
+    return refusal(bad_host);
+  };
+  rules = {};
+  rules.upstream_host = "a b";
+  EXPECT_EQ(refusal_of_rules(rules), "routes[1].rules.upstream_host has a byte that no host has");
+  rules = {};
+  rules.redirect = {"https://a.example", 309};
+  EXPECT_EQ(refusal_of_rules(rules),
+            "routes[1].rules.redirect.status is 309, outside of 300 to 308");
+  rules = {};
+  rules.redirect.location = "https://a.example\r\nA: b";
+  EXPECT_EQ(refusal_of_rules(rules), "routes[1].rules.redirect.location has a control character");
+  rules = {};
+  rules.rewrite.path = "/new";
+  EXPECT_EQ(refusal_of_rules(rules),
+            "routes[1].rules rewrite a path that is no regular expression");
+  bad_host = host();
+  bad_host.routes[1].match.kind = PathMatch::Kind::Regex;
+  EXPECT_EQ(refusal(bad_host), "routes are regular expressions and other paths");
+  bad_host.redirects = HostRedirects{"no-path", ""};
+  EXPECT_EQ(refusal(bad_host), "redirects.app_root does not start with '/'");
+  bad_host.redirects = HostRedirects{"", "*.shop.example"};
+  EXPECT_EQ(refusal(bad_host), "redirects.other_host is not a lower-case host name");
   bad_host = retried();
   for (const auto& statuses : {std::vector<std::uint16_t>{502, 403}, {200}}) {
     Retries wrong_statuses;
