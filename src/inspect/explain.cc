@@ -1,6 +1,7 @@
 #include "inspect/explain.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -126,8 +127,17 @@ std::string shown(const std::string& host) {
 }
 
 std::string text_of(const table::PathMatch& match) {
-  return fmt::format("{} {}", match.kind == table::PathMatch::Kind::Exact ? "Exact" : "Prefix",
-                     printable(match.path));
+  constexpr const char* kKinds[] = {"Exact", "Prefix", "pattern"};  // by Kind
+  return fmt::format("{} {}", kKinds[static_cast<std::size_t>(match.kind)], printable(match.path));
+}
+
+/// As the proxy finds it; nullptr: 404, or 500.
+const table::Route* find_route(const table::Host& host, std::string_view path) {
+  // The host outlives this.
+  const std::shared_ptr<const table::Host> borrowed(std::shared_ptr<void>(), &host);
+  const auto live = proxy::HostRef(new proxy::LiveHost(proxy::Delta::NewHost(borrowed)));
+  util::RegexMatcher matcher;
+  return live->find_route(path, matcher).route;
 }
 
 /// Fields that are not at their default, as they travel to the proxy, but for `known`.
@@ -169,6 +179,13 @@ class Explanation {
     const auto* chosen = explain_host(*host);
     if (chosen == nullptr) return answer(404, "no host of the table has this name");
     explain_client_certificates(*chosen);
+    const auto& redirects = *chosen->redirects;
+    if (!redirects.other_host.empty()) {
+      return answer(308, "to the same target of host " + shown(redirects.other_host));
+    }
+    if (!redirects.app_root.empty() && *path == "/") {
+      return answer(302, "to " + printable(redirects.app_root) + ", the root of the app");
+    }
     const auto* route = explain_routes(*chosen, *path);
     if (route == nullptr) return answer(404, "no route of this host takes the path");
     explain_route(*chosen, *route);
@@ -258,13 +275,13 @@ class Explanation {
                 (url_.target.substr(0, url_.target.find('?')) == path
                      ? ""
                      : ": normalised, of " + printable(url_.target)));
-    const auto* chosen = proxy::LiveTable::find_route(host, path);
+    const auto* chosen = find_route(host, path);
     std::size_t others = 0;
     for (const auto& route : host.routes) {
       // Alone with each, the proxy says whether it takes the path at all.
       table::Host alone;
       alone.routes.push_back(route);
-      const bool fits = proxy::LiveTable::find_route(alone, path) != nullptr;
+      const bool fits = find_route(alone, path) != nullptr;
       if (!fits && ++others > kMostOthers) continue;
       const auto name = text_of(route.match) +
                         (route.origin.empty() ? "" : " of Ingress " + printable(route.origin));
@@ -282,17 +299,25 @@ class Explanation {
   }
 
   static std::string why_behind(const table::Route& route, const table::Route& chosen) {
+    if (chosen.match.kind == table::PathMatch::Kind::Regex) return "another one is tried before it";
     return route.match.path == chosen.match.path ? "Exact goes before Prefix"
                                                  : "a longer path goes before it";
   }
 
   static std::string why_not(const table::PathMatch& match, std::string_view path) {
     if (match.kind == table::PathMatch::Kind::Exact) return "it is another path";
+    if (match.kind == table::PathMatch::Kind::Regex) return "it does not match";
     return path.starts_with(match.path) ? "it takes whole segments only"
                                         : "the path does not begin so";
   }
 
   void explain_route(const table::Host& host, const table::Route& route) {
+    if (const auto& redirect = route.rules->redirect; !redirect.location.empty()) {
+      line(0, fmt::format("{}: to {}",
+                          toned(fmt::format("answer {}", redirect.status), Tone::Warning, colours_),
+                          printable(redirect.location)));
+      return;
+    }
     const bool to_https = route.https_only && !url_.https;
     if (to_https) {
       line(0, fmt::format("{}: to the same URL over https",

@@ -139,6 +139,46 @@ spec:
   EXPECT_THAT(text, HasSubstr("note: the objects have 1 problem; weirctl lint names them"));
 }
 
+TEST(Explain, PatternsAndWhereRequestsAreSent) {
+  const auto ask = [](const std::string& url) {
+    return explain_of(manifest(R"yaml(
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: a
+  annotations:
+    nginx.ingress.kubernetes.io/use-regex: "true"
+    nginx.ingress.kubernetes.io/app-root: /app
+    nginx.ingress.kubernetes.io/from-to-www-redirect: "true"
+    nginx.ingress.kubernetes.io/permanent-redirect: https://new.example
+spec:
+  rules:
+    - host: a.example
+      http:
+        paths:
+          - {path: "/old/(.*)", pathType: Prefix, backend: {
+    service : {
+    name:
+      a, port : {
+      number:
+        80
+      }
+    }}}
+          - {path: "/[a-z]+", pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}
+)yaml"),
+                      {.url = url});
+  };
+  EXPECT_THAT(ask("http://www.a.example/x"),
+              HasSubstr("answer 308: to the same target of host \"a.example\""));
+  EXPECT_THAT(ask("http://a.example/"), HasSubstr("answer 302: to /app, the root of the app"));
+  const auto old = ask("http://a.example/OLD/1");
+  EXPECT_THAT(old, HasSubstr("  taken  pattern /old/(.*) of Ingress default/a\n"));
+  EXPECT_THAT(old, HasSubstr("pattern /[a-z]+ of Ingress default/a: another one is tried before"));
+  EXPECT_THAT(old, HasSubstr("answer 301: to https://new.example\n"));
+  EXPECT_THAT(ask("http://a.example/x"),
+              HasSubstr("pattern /old/(.*) of Ingress default/a: it does not match\n"));
+}
+
 TEST(Explain, HandshakesOfTunnels) {
   const Question websocket{.url = "https://shop.example/", .headers = {{"Upgrade", "WebSocket"}}};
   EXPECT_THAT(explain_of(dump("shop"), websocket), HasSubstr("tunnel: after the Service's 101"));
