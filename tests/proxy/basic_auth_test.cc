@@ -14,12 +14,15 @@ namespace {
 using test::receive_head;
 using test::Socket;
 
+/// Longer than a line.
+constexpr const char* kSha512 =
+    "$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/"
+    "1GM/O6IND4WQhG.";
+
 TEST(PasswordHash, TakesWhatHtpasswdAndNginxTake) {
   for (const auto* hash :
        {"$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/", "$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1",
-        "$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.",
-        "$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/"
-        "1GM/O6IND4WQhG.",
+        "$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.", kSha512,
         "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW", "abNANd1rDfiNc",
         "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0",
         "{PLAIN}secret"}) {

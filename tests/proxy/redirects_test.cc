@@ -4,8 +4,6 @@ namespace weir::proxy {
 
 namespace {
 
-using test::Socket;
-
 class Redirects : public ProxyTest {
  protected:
   /// A host for all names whose only Service has no endpoint: 503 is an answer behind redirects.

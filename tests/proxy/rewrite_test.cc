@@ -60,7 +60,7 @@ class Rewrite : public ProxyTest {
   }
   /// Of its request line.
   std::string target_of(const std::string& target) {
-    const auto head = served(target);
+    auto head = served(target);
     const auto begin = head.find(' ');
     if (begin == std::string::npos) return head;
     return head.substr(begin + 1, head.find(' ', begin + 1) - begin - 1);
