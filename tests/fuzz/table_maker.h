@@ -5,6 +5,7 @@
 
 #include "table/frame.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
 
 namespace weir::fuzz {

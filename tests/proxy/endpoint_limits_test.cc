@@ -13,7 +13,6 @@ namespace {
 using test::Backend;
 using test::receive_head;
 using test::receive_response;
-using test::Response;
 using test::Socket;
 
 /// Answers a request when the test says so, and knows how many it had at once.

@@ -190,7 +190,9 @@ TEST_F(SlowClients, AReaderThatIsTooSlowIsCutOffByTheRate) {
 }
 
 TEST_F(SlowClients, AReaderThatIsFastEnoughGetsAllOfIt) {
-  Backend app(test::always(std::string(50'000'000, 'x')));
+  std::string large;
+  large.resize(50'000'000, 'x');
+  Backend app(test::always(large));
   auto options = short_for(&Timeouts::head);
   options.limits.response_bytes_per_second = 100;
   start(options);
