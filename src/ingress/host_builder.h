@@ -72,8 +72,7 @@ struct BuiltHost {
   std::vector<kube::Problem> problems;
 };
 
-/// Merges the shares of all namespaces into one host (docs/compatibility.md, "Hosts and paths",
-/// "TLS").
+/// Merges the shares of all namespaces into one host, as ingress-nginx does.
 BuiltHost build_host(const HostInput& input);
 
 }  // namespace weir::ingress

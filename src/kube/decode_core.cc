@@ -1,6 +1,6 @@
-#include "kube/base64.h"
 #include "kube/json_node.h"
 #include "kube/names.h"
+#include "util/base64.h"
 
 /// Service, EndpointSlice, Secret and ConfigMap.
 namespace weir::kube {
@@ -132,7 +132,7 @@ Secret decode_secret(const Node& root) {
   if (secret.type.empty()) secret.type = "Opaque";
   root["data"].each_entry([&](std::string_view key, const Node& value) {
     if (!is_read_secret_key(key)) return;
-    auto bytes = decode_base64(value.text());
+    auto bytes = util::decode_base64(value.text());
     if (!bytes) value.refuse("must be base64");
     if (bytes) secret.data[std::string(key)] = std::move(*bytes);
   });

@@ -4,8 +4,8 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include "kube/base64.h"
 #include "kube/read_file.h"
+#include "util/base64.h"
 
 namespace weir::kube {
 
@@ -64,7 +64,7 @@ PemSource pem(const Entry& entry, const std::string& key) {
   PemSource source;
   const auto data_key = key + "-data";
   if (const auto data = text(entry.value, data_key.c_str()); !data.empty()) {
-    auto bytes = decode_base64(data);
+    auto bytes = util::decode_base64(data);
     if (!bytes)
       throw Refused{util::malformed(entry.file->path + ": " + data_key + " is not base64")};
     source.data = std::move(*bytes);

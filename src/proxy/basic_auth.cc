@@ -3,24 +3,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
+
+#include "util/base64.h"
 
 namespace weir::proxy {
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  const auto padding = text.size() - 1 - text.find_last_not_of('=');
-  if (padding > 2 || text.find('=') < text.size() - padding) return std::nullopt;
-  std::string bytes(text.size() / 4 * 3, '\0');
-  // It would pass over white space at both ends.
-  if (text.find_first_of(" \t\r\n\v\f") != std::string_view::npos) return std::nullopt;
-  const auto size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                    reinterpret_cast<const unsigned char*>(text.data()),
-                                    static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
 
 std::optional<Credentials> read_credentials(const RequestHead& request) {
   constexpr std::string_view kScheme = "Basic ";
@@ -35,7 +21,7 @@ std::optional<Credentials> read_credentials(const RequestHead& request) {
   }
   auto text = found->value.substr(kScheme.size());
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  const auto bytes = decode_base64(text);
+  const auto bytes = util::decode_base64(text);
   if (!bytes) return std::nullopt;
   const auto colon = bytes->find(':');
   if (colon == std::string::npos) return std::nullopt;

@@ -12,9 +12,6 @@
 /// Names and passwords of requests, and who may use them (RFC 7617).
 namespace weir::proxy {
 
-/// RFC 4648 §4 with its padding; nothing for anything else.
-std::optional<std::string> decode_base64(std::string_view text);
-
 struct Credentials {
   std::string name;
   std::string password;

@@ -10,7 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "proxy/basic_auth.h"
+#include "util/base64.h"
 
 namespace weir::proxy {
 
@@ -25,7 +25,7 @@ bool is_same(std::string_view a, std::string_view b) {
 
 /// Of RFC 2307: the digest, and behind it the salt.
 bool fits_salted(std::string_view text, const std::string& password) {
-  const auto bytes = decode_base64(text);
+  const auto bytes = util::decode_base64(text);
   if (!bytes || bytes->size() < SHA_DIGEST_LENGTH) return false;
   const auto salted = password + bytes->substr(SHA_DIGEST_LENGTH);
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};

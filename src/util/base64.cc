@@ -1,8 +1,9 @@
-#include "kube/base64.h"
+#include "util/base64.h"
 
 #include <array>
+#include <cstdint>
 
-namespace weir::kube {
+namespace weir::util {
 
 namespace {
 
@@ -53,4 +54,4 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
-}  // namespace weir::kube
+}  // namespace weir::util
