@@ -5,7 +5,7 @@
 #include "table/describe_tls.h"
 #include "table/table.h"
 
-/// What a route does beside forwarding (describe.h).
+/// Who may come in (describe.h).
 namespace weir::table {
 
 inline constexpr ItemRule kFieldNames = {kMaxAuthHeaders, is_token, "that is no field name"};
@@ -21,14 +21,13 @@ constexpr void describe(Of<ExternalAuth>, Io& io) {
   io.text("host", &ExternalAuth::host, kName);
   io.text("method", &ExternalAuth::method, TextRule{kMaxRuleText, wrong_method});
   io.list("redirect", &ExternalAuth::redirect, kMaxTextParts);
+  io.list("request_fields", &ExternalAuth::request_fields, kMaxHeaderFields);
   io.texts("response_headers", &ExternalAuth::response_headers, kFieldNames);
   io.list("signin", &ExternalAuth::signin, kMaxTextParts);
   io.text("signin_parameter", &ExternalAuth::signin_parameter, kName);
   io.list("target", &ExternalAuth::target, kMaxTextParts);
-  io.check("target", "does not begin with '/'", [](const ExternalAuth& auth) {
-    return !auth.target.empty() && auth.target.front().source == TextPart::Source::Literal &&
-           auth.target.front().text.starts_with('/');
-  });
+  io.check("target", "does not begin with '/'",
+           [](const ExternalAuth& auth) { return begins_with_slash(auth.target); });
   io.flag("tells_uri", &ExternalAuth::tells_uri);
   io.map("tls", &ExternalAuth::tls);
 }
@@ -87,40 +86,6 @@ constexpr void describe(Of<Access>, Io& io) {
   io.flag("closed", &Access::closed);
   io.texts("denied", &Access::denied, kNetworks);
   io.map("external", &Access::external);
-}
-
-inline constexpr std::size_t kMaxRewrite = 8 * 1024;
-
-/// "/new/$2", "$1".
-inline const char* wrong_rewrite(const std::string& text) {
-  if (text.empty() || text.front() == '/' || text.front() == '$') return wrong_name(text);
-  return "starts with neither '/' nor '$'";
-}
-
-inline const char* wrong_upstream_host(const std::string& host) {
-  return host.empty() || is_host_field(host) ? nullptr : "has a byte that no host has";
-}
-
-template <class Io>
-constexpr void describe(Of<Redirect>, Io& io) {
-  io.text("location", &Redirect::location, TextRule{kMaxRewrite, wrong_name});
-  io.number("status", &Redirect::status, NumberRule{kLeastRedirect, kMostRedirect});
-}
-
-template <class Io>
-constexpr void describe(Of<Rewrite>, Io& io) {
-  io.text("path", &Rewrite::path, TextRule{kMaxRewrite, wrong_rewrite});
-  io.text("prefix", &Rewrite::prefix, TextRule{kMaxRewrite, wrong_name});
-}
-
-template <class Io>
-constexpr void describe(Of<RouteRules>, Io& io) {
-  io.map("access", &RouteRules::access);
-  io.map("cors", &RouteRules::cors);
-  io.flag("keep_trailing_slash", &RouteRules::keep_trailing_slash);
-  io.map("redirect", &RouteRules::redirect);
-  io.map("rewrite", &RouteRules::rewrite);
-  io.text("upstream_host", &RouteRules::upstream_host, TextRule{kMaxRuleText, wrong_upstream_host});
 }
 
 }  // namespace weir::table

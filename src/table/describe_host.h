@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "table/describe_access.h"
 #include "table/describe_bounds.h"
+#include "table/describe_rules.h"
 #include "table/describe_tls.h"
 #include "table/describe_tunnels.h"
 #include "table/table.h"
@@ -15,7 +15,6 @@ inline constexpr std::size_t kMaxPath = 8 * 1024;
 inline constexpr std::size_t kMaxRoutes = 20'000;
 inline constexpr std::size_t kMaxCertificatesOfHost = 64;
 inline constexpr std::size_t kMaxBackendsOfRoute = 64;
-inline constexpr std::size_t kMaxStatuses = 64;
 
 inline constexpr const char* kPathKinds[] = {"exact", "prefix", "regex"};
 

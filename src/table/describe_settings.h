@@ -1,6 +1,7 @@
 #pragma once
 
 #include "table/describe_bounds.h"
+#include "table/describe_text.h"
 #include "table/describe_tls.h"
 #include "table/describe_tunnels.h"
 #include "table/table.h"
@@ -8,11 +9,15 @@
 /// What holds for every host (describe.h).
 namespace weir::table {
 
-inline constexpr std::size_t kMaxFieldName = 256;
+inline constexpr std::size_t kMaxBlocked = 1024;
 
-inline const char* wrong_field_name(const std::string& name) {
-  return is_token(name) ? nullptr : "is not a field name";
+inline bool is_block_rule(std::string_view text) {
+  return !text.empty() && !has_control_character(text);
 }
+
+inline constexpr ItemRule kBlockRules = {kMaxBlocked, is_block_rule, "that cannot be in a field"};
+inline constexpr ItemRule kHiddenFields = {kMaxHeaderFields, is_token, "that is no field name"};
+inline constexpr NumberRule kRefusalStatus = {400, kMostStatus};
 
 template <class Io>
 constexpr void describe(Of<Hsts>, Io& io) {
@@ -31,12 +36,39 @@ constexpr void describe(Of<Forwarded>, Io& io) {
 }
 
 template <class Io>
+constexpr void describe(Of<Blocked>, Io& io) {
+  io.texts("networks", &Blocked::networks, kNetworks);
+  io.texts("referers", &Blocked::referers, kBlockRules);
+  io.texts("user_agents", &Blocked::user_agents, kBlockRules);
+}
+
+template <class Io>
+constexpr void describe(Of<HeaderSettings>, Io& io) {
+  io.texts("hidden", &HeaderSettings::hidden, kHiddenFields);
+  io.list("request", &HeaderSettings::request, kMaxHeaderFields);
+  io.flag("request_id", &HeaderSettings::request_id);
+  io.list("response", &HeaderSettings::response, kMaxHeaderFields);
+  io.flag("server", &HeaderSettings::server);
+}
+
+template <class Io>
+constexpr void describe(Of<AnswerStatus>, Io& io) {
+  io.number("connection_limit", &AnswerStatus::connection_limit, kRefusalStatus);
+  io.number("https_redirect", &AnswerStatus::https_redirect,
+            NumberRule{kLeastRedirect, kMostRedirect});
+  io.number("rate_limit", &AnswerStatus::rate_limit, kRefusalStatus);
+}
+
+template <class Io>
 constexpr void describe(Of<Settings>, Io& io) {
+  io.map("blocked", &Settings::blocked);
   io.text("default_certificate", &Settings::default_certificate, kName);
   io.map("forwarded", &Settings::forwarded);
+  io.map("headers", &Settings::headers);
   io.map("hsts", &Settings::hsts);
   io.number("public_http_port", &Settings::public_http_port, kPort);
   io.number("public_https_port", &Settings::public_https_port, kPort);
+  io.map("status", &Settings::status);
   io.map("tls", &Settings::tls);
   io.map("tunnels", &Settings::tunnels);
   io.flag("underscores_in_headers", &Settings::underscores_in_headers);

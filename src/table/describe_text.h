@@ -3,8 +3,15 @@
 #include "table/describe_bounds.h"
 #include "table/table.h"
 
-/// Texts that are put together from a request (describe.h).
+/// Texts that are put together from a request, and fields of them (describe.h).
 namespace weir::table {
+
+inline constexpr std::size_t kMaxFieldName = 256;
+inline constexpr std::size_t kMaxHeaderFields = 256;
+
+inline const char* wrong_field_name(const std::string& name) {
+  return is_token(name) ? nullptr : "is not a field name";
+}
 
 // Indexed by the enum's values.
 inline constexpr const char* kSources[] = {"literal", "client_address", "host",     "request_uri",
@@ -21,6 +28,18 @@ constexpr void describe(Of<TextPart>, Io& io) {
                        part.source == Source::Argument;
     return !named || !part.text.empty();
   });
+}
+
+/// Of a text that is the target of a request.
+inline bool begins_with_slash(const std::vector<TextPart>& target) {
+  return !target.empty() && target.front().source == TextPart::Source::Literal &&
+         target.front().text.starts_with('/');
+}
+
+template <class Io>
+constexpr void describe(Of<HeaderField>, Io& io) {
+  io.text("name", &HeaderField::name, TextRule{kMaxFieldName, wrong_field_name});
+  io.list("value", &HeaderField::value, kMaxTextParts);
 }
 
 }  // namespace weir::table

@@ -46,6 +46,8 @@ constexpr void describe(Of<UpstreamTls>, Io& io) {
 template <class Io>
 constexpr void describe(Of<ClientCertificates>, Io& io) {
   io.choice("mode", &ClientCertificates::mode, kClientCertificateModes);
+  io.flag("pass_on", &ClientCertificates::pass_on);
+  io.text("subject_pattern", &ClientCertificates::subject_pattern, kName);
   io.text("trust", &ClientCertificates::trust, kName);
   io.number("verify_depth", &ClientCertificates::verify_depth, kVerifyDepth);
 }

@@ -66,6 +66,14 @@ struct TextPart {
   bool operator==(const TextPart&) const = default;
 };
 
+/// A field of a message that weir sets, whatever the sender says.
+struct HeaderField {
+  std::string name;
+  std::vector<TextPart> value;  ///< if it comes to nothing, there is no such field
+
+  bool operator==(const HeaderField&) const = default;
+};
+
 /// Which endpoint takes a request.
 struct Balancing {
   enum class Algorithm : std::uint8_t {
@@ -349,6 +357,7 @@ struct ExternalAuth {
   std::vector<TextPart> signin;         ///< where a 401 sends the client (302); empty: nowhere
   std::string signin_parameter = "rd";  ///< of that URL: where the client wanted to go
   bool always_set_cookie = false;       ///< its cookies go on with every status of the response
+  std::vector<HeaderField> request_fields = {};  ///< for the service
 
   bool operator==(const ExternalAuth&) const = default;
 };
@@ -406,6 +415,72 @@ struct Rewrite {
   bool operator==(const Rewrite&) const = default;
 };
 
+/// How much one client address may ask for, over all workers (limit-rps and its kin). All routes of
+/// a zone count together.
+struct ClientLimits {
+  std::string zone;                    ///< "namespace/ingress"
+  std::uint32_t per_second = 0;        ///< requests; 0: any number
+  std::uint32_t per_minute = 0;        ///< requests; 0: any number
+  std::uint32_t burst_multiplier = 5;  ///< so many times that number may be ahead of the rate
+  std::uint32_t at_once = 0;           ///< requests and open tunnels; 0: any number
+  std::vector<std::string> exempt;     ///< networks whose clients nobody counts
+
+  bool operator==(const ClientLimits&) const = default;
+};
+
+/// A backend that gets some of the requests instead of the route's own. The first of sticky cookie,
+/// header, cookie and weight that says something decides; without endpoints it gets none.
+struct Canary {
+  std::string backend;               ///< Backend::name
+  std::uint32_t weight = 0;          ///< requests out of …
+  std::uint32_t weight_total = 100;  ///< … so many
+  std::string header;                ///< "always" and "never" say which, or empty
+  std::string header_value;          ///< of `header`, and then only this one; empty: not compared
+  std::string header_pattern;  ///< as `header_value`, a regular expression (PCRE2) for a part of it
+  std::string cookie;          ///< "always" and "never" say which, or empty
+  bool sticky = true;          ///< a client that has the cookie of one of the two stays there
+
+  bool operator==(const Canary&) const = default;
+};
+
+/// Who answers instead where a status says that something went wrong (custom-http-errors).
+struct ErrorPages {
+  std::string backend;                  ///< Backend::name; gets "/" and what happened, in X-…
+  std::vector<std::uint16_t> statuses;  ///< ascending
+  bool only_own = false;                ///< weir's own answers; an endpoint's go on as they are
+
+  bool operator==(const ErrorPages&) const = default;
+};
+
+/// A beginning of a text that becomes another.
+struct Replacement {
+  std::string from;
+  std::vector<TextPart> to;
+
+  bool operator==(const Replacement&) const = default;
+};
+
+/// What of an answer tells where the endpoint believes to be (proxy-redirect, proxy-cookie). The
+/// first replacement that fits counts.
+struct ResponseRewrite {
+  std::vector<Replacement> locations;       ///< of Location, Content-Location, URI and Refresh
+  std::vector<Replacement> cookie_domains;  ///< whole ones, upper or lower case
+  std::vector<Replacement> cookie_paths;
+
+  bool operator==(const ResponseRewrite&) const = default;
+};
+
+/// Gets a copy of each request; nobody sees its answer (mirror-target).
+struct Mirror {
+  std::string backend;             ///< Backend::name
+  std::optional<UpstreamTls> tls;  ///< none: plain HTTP
+  std::string host;                ///< the Host field of the copy
+  std::vector<TextPart> target;    ///< of the copy; it begins with "/"
+  bool with_body = true;
+
+  bool operator==(const Mirror&) const = default;
+};
+
 /// What a route does beside forwarding; most do nothing of it.
 struct RouteRules {
   Access access;
@@ -414,6 +489,14 @@ struct RouteRules {
   Rewrite rewrite;                   ///< of Kind::Regex only
   std::string upstream_host;         ///< Host field for endpoints; empty: the client's
   bool keep_trailing_slash = false;  ///< of the target, in the redirect of `https_only`
+  bool logs_requests = true;         ///< in the access log
+  std::optional<ClientLimits> limits = {};
+  std::optional<Canary> canary = {};
+  std::string fallback;  ///< Backend::name that takes over while the route's has no endpoint
+  std::optional<ErrorPages> error_pages = {};
+  std::optional<ResponseRewrite> response_rewrite = {};
+  std::vector<HeaderField> response_fields;  ///< for clients
+  std::optional<Mirror> mirror = {};
 
   bool operator==(const RouteRules&) const = default;
 };
@@ -448,6 +531,9 @@ struct ClientCertificates {
   Mode mode = Mode::Required;
   std::string trust;               ///< TrustBundle::name; no such bundle: 403 to every request
   std::uint32_t verify_depth = 1;  ///< intermediate certificates, at most
+  /// A regular expression (PCRE2) for a part of the certificate's subject; others get 403.
+  std::string subject_pattern = {};
+  bool pass_on = false;  ///< endpoints get the certificate, in ssl-client-cert
 
   bool operator==(const ClientCertificates&) const = default;
 };
@@ -525,6 +611,37 @@ struct TunnelTotals {
   bool operator==(const TunnelTotals&) const = default;
 };
 
+/// Who is turned away everywhere, with 403.
+struct Blocked {
+  std::vector<std::string> networks;  ///< "10.0.0.0/8", "2001:db8::1"
+  // Of that field: the whole of it, upper or lower case; after "~" a regular expression (PCRE2) for
+  // a part of it, after "~*" one that is the same in upper and lower case.
+  std::vector<std::string> user_agents;
+  std::vector<std::string> referers;
+
+  bool operator==(const Blocked&) const = default;
+};
+
+/// Fields that weir sets or takes away in all messages.
+struct HeaderSettings {
+  bool request_id = true;  ///< a request without X-Request-ID gets one
+  bool server = false;     ///< Server of the endpoint goes on
+  std::vector<HeaderField> request;
+  std::vector<HeaderField> response;
+  std::vector<std::string> hidden;  ///< of the endpoint's
+
+  bool operator==(const HeaderSettings&) const = default;
+};
+
+/// What weir's own refusals and redirects are.
+struct AnswerStatus {
+  std::uint16_t https_redirect = 308;
+  std::uint16_t rate_limit = 503;
+  std::uint16_t connection_limit = 503;
+
+  bool operator==(const AnswerStatus&) const = default;
+};
+
 /// What holds for every host.
 struct Settings {
   /// Certificate::name for names without an own one; empty: the proxy's self-signed certificate.
@@ -536,6 +653,9 @@ struct Settings {
   bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
   Forwarded forwarded;
   TunnelTotals tunnels;
+  Blocked blocked;
+  HeaderSettings headers;
+  AnswerStatus status;
 
   bool operator==(const Settings&) const = default;
 };

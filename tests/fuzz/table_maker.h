@@ -86,6 +86,9 @@ class TableMaker {
     made.underscores_in_headers = one_in(2);
     made.forwarded.trust_forwarded = one_in(2);
     if (one_in(3)) made.tunnels = {below(1000), below(1000), 1 + below(1000), below(1000)};
+    if (one_in(3)) made.headers = {one_in(2), one_in(2), fields(), fields(), {"X-A"}};
+    if (one_in(3)) made.status.rate_limit = static_cast<std::uint16_t>(400 + below(200));
+    if (one_in(3)) made.blocked.user_agents = {"~*bot"};
     for (auto more = below(3); more > 0; --more) {
       constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::/0"};
       made.forwarded.trusted_cidrs.emplace_back(kNetworks[below(std::size(kNetworks))]);
@@ -136,6 +139,37 @@ class TableMaker {
     made.close_code = static_cast<std::uint16_t>(4000 + below(1000));
     return made;
   }
+  std::vector<table::TextPart> parts() {
+    std::vector<table::TextPart> made = {{table::TextPart::Source::Literal, "/"}};
+    for (auto more = below(3); more > 0; --more) {
+      made.push_back({static_cast<table::TextPart::Source>(below(10)), "a"});
+    }
+    return made;
+  }
+  std::vector<table::HeaderField> fields() {
+    std::vector<table::HeaderField> made;
+    for (auto more = below(3); more > 0; --more) {
+      made.push_back({"X-" + std::to_string(below(5)), one_in(2) ? parts() : decltype(parts()){}});
+    }
+    return made;
+  }
+  void extend(table::RouteRules& rules) {
+    rules.logs_requests = one_in(2);
+    if (one_in(2)) {
+      rules.limits = table::ClientLimits{name(),    below(100), below(100),
+                                         below(10), below(100), {"10.0.0.0/8"}};
+    }
+    if (one_in(2)) {
+      rules.canary = table::Canary{name(), below(100), 1 + below(100), "X-A", "", "^a", "c", false};
+    }
+    if (one_in(3)) rules.fallback = name();
+    if (one_in(2)) rules.error_pages = table::ErrorPages{name(), {404, 502}, one_in(2)};
+    if (one_in(2)) {
+      rules.response_rewrite = table::ResponseRewrite{{{"http://a/", parts()}}, {}, {{"/", {}}}};
+    }
+    if (one_in(2)) rules.response_fields = fields();
+    if (one_in(3)) rules.mirror = table::Mirror{name(), {}, "a.example", parts(), one_in(2)};
+  }
   table::Route route(bool regex) {
     table::Route made;
     made.match.kind = one_in(2) ? table::PathMatch::Kind::Exact : table::PathMatch::Kind::Prefix;
@@ -173,6 +207,7 @@ class TableMaker {
         rules.redirect = {"https://a.example/b", static_cast<std::uint16_t>(300 + below(9))};
       }
       if (one_in(2)) rules.upstream_host = "inner.example:80";
+      if (one_in(3)) extend(rules);
       if (one_in(2) && made.match.kind == table::PathMatch::Kind::Regex) {
         rules.rewrite = {"/$1", "/p$2"};
       }

@@ -130,6 +130,42 @@ Host rewritten() {
   return made;
 }
 
+/// With all the rules that no other host here has.
+Host ruled() {
+  using Source = TextPart::Source;
+  const std::vector<TextPart> path = {{Source::Literal, "/"}, {Source::Header, "X-A"}};
+  RouteRules rules;
+  rules.logs_requests = false;
+  rules.limits = ClientLimits{"default/shop", 5, 100, 2, 10, {"10.0.0.0/8", "2001:db8::1"}};
+  rules.canary =
+      Canary{"default/next:80", 30, 1'000, "X-Canary", "yes", "^y", "canary_cookie", false};
+  rules.fallback = "default/spare:80";
+  rules.error_pages = ErrorPages{"default/errors:80", {404, 503}, true};
+  rules.response_rewrite =
+      ResponseRewrite{{{"http://inner/", path}}, {{"inner", path}}, {{"/", path}}};
+  rules.response_fields = {{"X-Frame-Options", {{Source::Literal, "DENY"}}}, {"X-Gone", {}}};
+  rules.mirror = Mirror{"default/mirror:443", UpstreamTls{}, "mirror.example", path, false};
+  auto made = host();
+  made.routes[0].rules = rules;
+  ExternalAuth auth;
+  auth.target = path;
+  auth.request_fields = {{"X-Who", {{Source::ClientAddress, ""}}}};
+  RouteRules others;
+  others.access.external = auth;
+  made.routes[1].rules = others;
+  made.client_certificates =
+      ClientCertificates{ClientCertificates::Mode::Optional, "default/ca", 2, "CN=a", true};
+  return made;
+}
+
+Settings strict() {
+  Settings made;
+  made.blocked = {{"192.0.2.0/24"}, {"~*bot", "curl"}, {"http://bad.example/"}};
+  made.headers = {false, true, {{"X-A", {{TextPart::Source::Host, ""}}}}, {{"X-B", {}}}, {"X-C"}};
+  made.status = {301, 429, 420};
+  return made;
+}
+
 /// A policy with no field at its default.
 TunnelPolicy tunnel_policy() {
   using Then = TunnelPolicy::Then;
@@ -248,6 +284,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Resource(balanced()), Resource(limited()),
                       Resource(TrustBundle{"default/ca", "ca", "crl"}),
                       Resource(TicketSeed{std::string(48, '\xfe')}), Resource(guarded()),
+                      Resource(ruled()), Resource(strict()),
                       Resource(Users{"default/users", {{"a", "{PLAIN}b"}}})));
 
 TEST(Codec, WritesTheBytesOfTheDocument) {
@@ -520,6 +557,23 @@ TEST(Codec, RefusesBalancingThatCannotBe) {
   }
 }
 
+TEST(Codec, RefusesSettingsThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = strict();
+    change(made);
+    return refusal(made);
+  };
+  EXPECT_EQ(with([](Settings&) {}), "taken");
+  EXPECT_THAT(with([](Settings& made) { made.blocked.networks = {"x"}; }),
+              HasSubstr("blocked.networks has something"));
+  EXPECT_THAT(with([](Settings& made) { made.blocked.user_agents = {""}; }),
+              HasSubstr("blocked.user_agents has something"));
+  EXPECT_THAT(with([](Settings& made) { made.headers.hidden = {"a:"}; }),
+              HasSubstr("headers.hidden has something"));
+  EXPECT_EQ(with([](Settings& made) { made.status.rate_limit = 200; }),
+            "status.rate_limit is 200, outside of 400 to 599");
+}
+
 TEST(Codec, RefusesTunnelPoliciesThatCannotBe) {
   const auto with = [](auto change) {
     auto made = tunnel_policy();
@@ -570,6 +624,30 @@ TEST(Codec, RefusesRulesThatCannotBe) {
                 HasSubstr("routes[0].rules.cors.origins has something"))
         << origin;
   }
+  const auto with_ruled = [](auto change) {
+    auto made = ruled();
+    auto rules = *made.routes[0].rules;
+    change(rules);
+    made.routes[0].rules = rules;
+    return refusal(made);
+  };
+  EXPECT_EQ(with_ruled([](auto&) {}), "taken");
+  EXPECT_EQ(with_ruled([](auto& rules) { rules.limits->zone = ""; }),
+            "routes[0].rules.limits.zone is empty");
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.limits->exempt = {"a"}; }),
+              HasSubstr("limits.exempt has something"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.canary->header = "a b"; }),
+              HasSubstr("canary.header is not a field name"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.canary->weight_total = 0; }),
+              HasSubstr("canary.weight_total is 0, outside of 1 to"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.error_pages->statuses = {399}; }),
+              HasSubstr("error_pages.statuses has something"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.response_fields[0].name = ""; }),
+              HasSubstr("response_fields[0].name is not a field name"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.response_rewrite->locations[0].from = ""; }),
+              HasSubstr("response_rewrite.locations[0].from is empty"));
+  EXPECT_THAT(with_ruled([](auto& rules) { rules.mirror->target.clear(); }),
+              HasSubstr("mirror.target does not begin with '/'"));
   EXPECT_EQ(refusal(Users{"default/users", {{"a", ""}}}), "users[0].hash is missing");
   EXPECT_THAT(refusal(Users{"default/users", {{"a\n", "x"}}}), HasSubstr("control character"));
   EXPECT_EQ(refusal(Users{"", {}}), "name is empty");
