@@ -32,19 +32,19 @@ def manifests(name):
     return Objects(objects_of((ROOT / "deploy" / name).read_text()))
 
 
-class WithCluster(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = Cluster()
-        cls.addClassCleanup(cls.cluster.end)
-        for crd in objects_of(CRDS.read_text()):
-            assert cls.cluster.apply(crd).status == 201, crd["metadata"]["name"]
-        assert eventually(lambda: cls.cluster.request("GET", "/apis/monitoring.coreos.com/v1").status == 200)
-        for name in ("weir", "team-a", "team-b", "edge-system", "edge-config", "monitoring"):
-            cls.cluster.add_namespace(name)
-        cls.cluster.add_namespace("restricted", {"pod-security.kubernetes.io/enforce": "restricted",
-                                                 "pod-security.kubernetes.io/enforce-version": "latest"})
+def setUpModule():
+    cluster = WithCluster.cluster = Cluster()
+    unittest.addModuleCleanup(cluster.end)
+    for crd in objects_of(CRDS.read_text()):
+        assert cluster.apply(crd).status == 201, crd["metadata"]["name"]
+    assert eventually(lambda: cluster.request("GET", "/apis/monitoring.coreos.com/v1").status == 200)
+    for name in ("weir", "team-a", "team-b", "edge-system", "edge-config", "monitoring"):
+        cluster.add_namespace(name)
+    cluster.add_namespace("restricted", {"pod-security.kubernetes.io/enforce": "restricted",
+                                         "pod-security.kubernetes.io/enforce-version": "latest"})
 
+
+class WithCluster(unittest.TestCase):
     def assert_taken(self, answer, of):
         self.assertIn(answer.status, (200, 201), f"{of}: {answer}")
 
@@ -181,6 +181,10 @@ class Programs(WithCluster):
         self.assertTrue(found, program.said())
         return int(found[1])
 
+    def assert_answers(self, program, port, path, status):
+        eventually(lambda: not program.runs() or status_of(f"http://127.0.0.1:{port}{path}") == status)
+        self.assertEqual(status_of(f"http://127.0.0.1:{port}{path}"), status, program.said())
+
     def test_they_become_ready_with_the_account_of_the_chart(self):
         objects = render("default")
         for one in objects:
@@ -196,11 +200,10 @@ class Programs(WithCluster):
                 *local("controller"), f"--kubeconfig={self.cluster.account_kubeconfig('weir/weir')}"])
             metrics = self.said_port(controller, "metrics")
             # What the chart's probe waits for before the proxy is started.
-            self.assertTrue(eventually(lambda: status_of(f"http://127.0.0.1:{metrics}/healthz") == 200))
+            self.assert_answers(controller, metrics, "/healthz", 200)
             proxy = self.run_program(folder, "weir-proxy", local("proxy"))
             admin = self.said_port(proxy, "admin")
-            self.assertTrue(eventually(lambda: status_of(f"http://127.0.0.1:{admin}/readyz") == 200),
-                            controller.said() + proxy.said())
+            self.assert_answers(proxy, admin, "/readyz", 200)
             self.assertNotIn("403", controller.said())
             # What `helm test` asks.
             http = self.said_port(proxy, "http")
@@ -244,7 +247,7 @@ class Programs(WithCluster):
             args = [re.sub(r"--http=.*", f"--http=127.0.0.1:{http}", one) for one in args]
             environment = {one["name"]: one["value"] for one in weir["env"]}
             served = self.run_program(folder, weir["command"][0], args, environment)
-            self.assertTrue(eventually(lambda: status_of(f"http://127.0.0.1:{admin}/readyz") == 200), served.said())
+            self.assert_answers(served, admin, "/readyz", 200)
 
             def page_of(path):
                 try:
