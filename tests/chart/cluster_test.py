@@ -142,6 +142,8 @@ class Permissions(WithCluster):
         lease = {"group": "coordination.k8s.io", "namespace": "weir"}
         self.assertTrue(allows("create", "leases", **lease))
         self.assertTrue(allows("update", "leases", name="weir-leader", **lease))
+        self.assertTrue(allows("list", "pods", namespace="weir"))
+        self.assertFalse(allows("list", "pods", namespace="team-a"))
         self.assertFalse(allows("update", "leases", name="other", **lease))
         self.assertFalse(allows("create", "leases", "coordination.k8s.io", namespace="team-a"))
         for verb, resource in (("update", "secrets"), ("create", "pods"), ("delete", "services")):
@@ -161,6 +163,8 @@ class Permissions(WithCluster):
         self.assertFalse(allows("list", "secrets", namespace="team-b"))
         self.assertFalse(allows("list", "secrets"))
         self.assertFalse(allows("list", "secrets", namespace="weir"))
+        self.assertTrue(allows("get", "services", namespace="weir", name="weir"))
+        self.assertFalse(allows("get", "services", namespace="weir", name="other"))
         self.assertTrue(allows("patch", "ingresses", "networking.k8s.io", namespace="team-a", subresource="status"))
         self.assertTrue(allows("create", "leases", "coordination.k8s.io", namespace="weir"))
 

@@ -267,6 +267,8 @@ class Flags(unittest.TestCase):
         self.assertLessEqual({"--public-http-port=8080", "--public-https-port=8443"},
                              set(render("everything").args("controller")))
         self.assertFalse([one for one in render("host-port").args("controller") if "--public" in one])
+        of_node = render_values({"controller": {"hostPort": {"enabled": True, "ports": {"http": 81}}}})
+        self.assertIn("--public-http-port=81", of_node.args("controller"))
 
     def test_classes(self):
         args = render("namespaced").args("controller")
@@ -284,6 +286,16 @@ class Flags(unittest.TestCase):
         self.assertIn("--election-id=ingress-controller-leader", render("ingress-nginx").args("controller"))
         # Without a Service it is the nodes' addresses.
         self.assertFalse([one for one in render("host-port").args("controller") if "--publish" in one])
+
+    def test_fixed_addresses_go_before_the_service(self):
+        """weir-controller takes one of the two."""
+        args = render_values({"controller": {"extraArgs": {"publish-status-address": "192.0.2.1"}}}).args("controller")
+        self.assertIn("--publish-status-address=192.0.2.1", args)
+        self.assertFalse([one for one in args if "--publish-service" in one])
+
+    def test_less_common_ones_about_status(self):
+        args = render_values({"controller": {"electionTTL": "45s", "reportNodeInternalIp": True}}).args("controller")
+        self.assertLessEqual({"--election-ttl=45s", "--report-node-internal-ip-address"}, set(args))
 
     def test_the_internal_service_is_published_without_the_other_one(self):
         service = {"external": {"enabled": False}, "internal": {"enabled": True}}
@@ -410,7 +422,7 @@ class Permissions(unittest.TestCase):
         objects = render("namespaced")
         self.assertFalse(objects.has("ClusterRole") or objects.has("ClusterRoleBinding"))
         self.assertEqual({(one["metadata"]["namespace"], one["metadata"]["name"]) for one in objects.all("Role")},
-                         {("team-a", "weir"), ("weir", "weir-leader")})
+                         {("team-a", "weir"), ("weir", "weir-own")})
         binding = objects.one("RoleBinding", "weir")
         self.assertEqual(binding["metadata"]["namespace"], "team-a")
         self.assertEqual(binding["subjects"], [{"kind": "ServiceAccount", "name": "weir", "namespace": "weir"}])
@@ -433,8 +445,23 @@ class Permissions(unittest.TestCase):
 
         plain = [one for one in yaml.safe_load_all((ROOT / "deploy/rbac/rbac.yaml").read_text())
                  if one["kind"] in ("ClusterRole", "Role")]
-        objects = render("default")
-        self.assertLessEqual(grants(plain), grants(objects.all("ClusterRole") + objects.all("Role")))
+        made = [role for variant in ("default", "host-port")  # the one publishes a Service, the other nodes
+                for role in render(variant).all("ClusterRole") + render(variant).all("Role")]
+        self.assertLessEqual(grants(plain), grants(made))
+
+    def test_nodes_are_read_only_where_they_are_the_status(self):
+        def reads_nodes(objects):
+            return any("nodes" in rule["resources"] for role in objects.all("ClusterRole") for rule in role["rules"])
+
+        self.assertTrue(reads_nodes(render("host-port")))
+        self.assertFalse(reads_nodes(render("default")))
+        self.assertFalse(reads_nodes(render("one-pod")))  # it writes none
+        fixed = {"service": {"enabled": False}, "extraArgs": {"publish-status-address": "192.0.2.1"}}
+        self.assertFalse(reads_nodes(render_values({"controller": fixed})))
+
+    def test_without_an_election_there_is_no_lease(self):
+        rules = render("one-pod").one("Role")["rules"]
+        self.assertFalse([rule for rule in rules if "leases" in rule["resources"]])
 
     def test_two_releases_of_one_name_do_not_share_a_cluster_role(self):
         self.assertEqual(render("default").one("ClusterRole")["metadata"]["name"], "weir")
@@ -580,6 +607,11 @@ REFUSALS = {
     "too little time to drain": ({"proxy": {"drain": {"timeoutSeconds": 600}}}, "too short: .* make 630"),
     "processes that see each other": ({"controller": {"shareProcessNamespace": True}}, "must not see"),
     "a Role for all namespaces": ({"rbac": {"scope": True}}, "needs controller.scope.enabled"),
+    "nodes without a ClusterRole": ({"controller": {"scope": {"enabled": True}, "service": {"enabled": False}},
+                                     "rbac": {"scope": True}}, "no Role can allow"),
+    "a published Service out of sight": ({"controller": {"scope": {"enabled": True},
+                                                         "publishService": {"pathOverride": "a/b"}},
+                                          "rbac": {"scope": True}}, "no Service in namespace a"),
     "namespaces by label": ({"controller": {"scope": {"namespaceSelector": "a=b"}}}, "cannot select namespaces"),
     "a ConfigMap out of sight": ({"controller": {"scope": {"enabled": True, "namespace": "a"},
                                                  "configMapNamespace": "b"}}, "must be a"),

@@ -77,10 +77,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.controller.configMapNamespace | default (include "weir.watchNamespace" .) | default (include "weir.namespace" .) -}}
 {{- end -}}
 
-{{/* NAMESPACE/NAME of the Service whose addresses Ingresses get; empty: those of the nodes. */}}
+{{/* NAMESPACE/NAME of the Service whose addresses Ingresses get; empty: fixed ones, or those of the nodes. */}}
 {{- define "weir.publishService" -}}
 {{- with .Values.controller -}}
-{{- if .publishService.enabled -}}
+{{- if and .publishService.enabled (not (hasKey .extraArgs "publish-status-address")) -}}
 {{- if .publishService.pathOverride -}}
 {{- .publishService.pathOverride -}}
 {{- else if and .service.enabled .service.external.enabled -}}
@@ -88,6 +88,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- else if and .service.enabled .service.internal.enabled -}}
 {{- printf "%s/%s-internal" (include "weir.namespace" $) (include "weir.fullname" $) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" if Ingresses get the addresses of the Pods' nodes. */}}
+{{- define "weir.publishesNodes" -}}
+{{- with .Values.controller -}}
+{{- if and .updateStatus (not (include "weir.publishService" $)) (not (hasKey .extraArgs "publish-status-address")) -}}
+true
 {{- end -}}
 {{- end -}}
 {{- end -}}

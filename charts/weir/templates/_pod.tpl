@@ -240,6 +240,12 @@ spec:
 {{- if $controller.disableLeaderElection }}
 - --disable-leader-election
 {{- end }}
+{{- with $controller.electionTTL }}
+- --election-ttl={{ . }}
+{{- end }}
+{{- if $controller.reportNodeInternalIp }}
+- --report-node-internal-ip-address
+{{- end }}
 {{- $http := include "weir.publicPort" (dict "context" . "name" "http") }}
 {{- if ne $http "80" }}
 - --public-http-port={{ $http }}

@@ -40,6 +40,15 @@
 {{- if and .Values.rbac.scope (not $controller.scope.enabled) -}}
 {{- fail "rbac.scope needs controller.scope.enabled: without a ClusterRole only one namespace can be watched" -}}
 {{- end -}}
+{{- if .Values.rbac.scope -}}
+{{- if include "weir.publishesNodes" . -}}
+{{- fail "rbac.scope: the status of Ingresses would be the nodes' addresses, which no Role can allow to read: give controller.extraArgs.publish-status-address, or set controller.updateStatus to false" -}}
+{{- end -}}
+{{- $published := include "weir.publishService" . | splitList "/" | first -}}
+{{- if and $published (ne $published (include "weir.namespace" .)) (ne $published (include "weir.watchNamespace" .)) -}}
+{{- fail (printf "controller.publishService.pathOverride: with rbac.scope no Service in namespace %s can be read" $published) -}}
+{{- end -}}
+{{- end -}}
 {{- if (dig "scope" "namespaceSelector" "" $controller) -}}
 {{- fail "controller.scope.namespaceSelector: this version cannot select namespaces by label, and would serve all of them; use controller.scope.namespace" -}}
 {{- end -}}
