@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 import urllib.error
@@ -211,12 +212,21 @@ class Programs(WithCluster):
             proxy = self.run_program(folder, "weir-proxy", local("proxy"))
             admin = self.said_port(proxy, "admin")
             self.assert_answers(proxy, admin, "/readyz", 200)
-            # What `helm test` asks.
             http = self.said_port(proxy, "http")
-            self.assertEqual(status_of(f"http://127.0.0.1:{http}/"), 404)
+            self.assertEqual(self.helm_test(objects, admin, http), 0)
             proxy.end()
             controller.end()
             self.assertNotIn("HTTP 403", controller.said())  # its role is enough
+
+    def helm_test(self, objects, admin, http):
+        """The exit status of what `helm test` runs."""
+        command = objects.one("Pod", "weir-test")["spec"]["containers"][0]["command"]
+        script = command[-1].replace("weir-metrics 10254", f"127.0.0.1 {admin}")
+        return subprocess.run([*command[:-1], script.replace("weir 80", f"127.0.0.1 {http}").replace("{1..30}", "1 2")],
+                              check=False, capture_output=True).returncode
+
+    def test_the_test_fails_where_nothing_listens(self):
+        self.assertEqual(self.helm_test(render("default"), free_port(), free_port()), 1)
 
     def test_they_know_every_flag_of_every_variant(self):
         known = {}
