@@ -267,8 +267,12 @@ class Flags(unittest.TestCase):
         self.assertLessEqual({"--public-http-port=8080", "--public-https-port=8443"},
                              set(render("everything").args("controller")))
         self.assertFalse([one for one in render("host-port").args("controller") if "--public" in one])
-        of_node = render_values({"controller": {"hostPort": {"enabled": True, "ports": {"http": 81}}}})
+        of_node = render_values({"controller": {"hostPort": {"enabled": True, "ports": {"http": 81}},
+                                                "service": {"enabled": False}}})
         self.assertIn("--public-http-port=81", of_node.args("controller"))
+        self.assertIn("--public-https-port=8443", render("host-network").args("controller"))
+        behind = render_values({"controller": {"hostNetwork": True}})
+        self.assertFalse([one for one in behind.args("controller") if "--public" in one])
 
     def test_classes(self):
         args = render("namespaced").args("controller")

@@ -121,12 +121,12 @@ true
 {{/* Ports as clients see them, for redirects. */}}
 {{- define "weir.publicPort" -}}
 {{- $controller := .context.Values.controller -}}
-{{- if $controller.hostPort.enabled -}}
-{{- index $controller.hostPort.ports .name -}}
-{{- else if $controller.hostNetwork -}}
-{{- index $controller.containerPort .name -}}
-{{- else -}}
+{{- if $controller.service.enabled -}}
 {{- index $controller.service.ports .name -}}
+{{- else if $controller.hostPort.enabled -}}
+{{- index $controller.hostPort.ports .name -}}
+{{- else -}}
+{{- index $controller.containerPort .name -}}
 {{- end -}}
 {{- end -}}
 
