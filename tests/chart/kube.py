@@ -63,10 +63,9 @@ class Program:
 
 
 class Answer:
-    def __init__(self, status, body, warnings):
+    def __init__(self, status, body):
         self.status = status
         self.json = body
-        self.warnings = warnings
 
     def __repr__(self):
         return f"{self.status} {self.json.get('message', '')}"
@@ -161,21 +160,17 @@ class Cluster:
                 "--allow-privileged=true", "--disable-admission-plugins=ServiceAccount,Priority,RuntimeClass",
                 "--profiling=false"]
 
-    def request(self, method, path, body=None, kind="application/json", token=None):
-        context = self.tls if token is None else ssl.create_default_context(cafile=self.file("ca.crt"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=context)
-        headers = {"Content-Type": kind, "Accept": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        text = answer.read()
+    def request(self, method, path, body=None, kind="application/json"):
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=self.tls)
+        with contextlib.closing(connection):
+            connection.request(method, path, None if body is None else json.dumps(body),
+                               {"Content-Type": kind, "Accept": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
         try:
-            parsed = json.loads(text)
+            return Answer(answer.status, json.loads(text))
         except ValueError:
-            parsed = {"message": text.decode(errors="replace")}
-        connection.close()
-        return Answer(answer.status, parsed, answer.headers.get_all("Warning") or [])
+            return Answer(answer.status, {"message": text.decode(errors="replace")})
 
     def path_of(self, one):
         """Where the objects of its kind are."""
