@@ -53,20 +53,24 @@ def template(which, variant):
 
 
 def objects_of(text):
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 def render(variant, which="helm4"):
     return Objects(objects_of(template(which, variant)))
 
 
-def render_values(values, which="helm4", kube=KUBE):
+def template_values(values, which="helm4", kube=KUBE):
     """The same, of values that have no file."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         json.dump(values, file)
         file.flush()
-        return Objects(objects_of(helm(which, "template", RELEASE, CHART, "--namespace", NAMESPACE,
-                                       "--kube-version", kube, "--values", file.name)))
+        return helm(which, "template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", kube,
+                    "--values", file.name)
+
+
+def render_values(values, which="helm4", kube=KUBE):
+    return Objects(objects_of(template_values(values, which, kube)))
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,15 +1,17 @@
 """What the chart renders, with Helm 3 and Helm 4."""
 
+import importlib.machinery
+import importlib.util
 import re
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
-import tempfile
 
 import yaml
 
 from chart import (CHART, HELMS, ROOT, VALUES, VARIANTS, Refused, helm, kube_version, notes, render,
-                   render_values, template, tool)
+                   render_values, template, template_values, tool)
 
 RESTRICTED = [variant for variant in VARIANTS if not variant.startswith("host-")]
 
@@ -591,6 +593,63 @@ class Notes(unittest.TestCase):
         self.assertIn("drain.delaySeconds is 0", notes("one-pod"))
         for variant in ("default", "host-port", "autoscaling"):
             self.assertNotIn("Please look", notes(variant))
+
+
+def other_value(path, kind, now):
+    """One of that type (tools/chart-docs) that is not what it is now."""
+    if isinstance(now, bool):
+        return not now
+    if isinstance(now, int):
+        return now + 1
+    if kind.startswith(("int", "port")):
+        return 7777
+    if kind.startswith("bool"):
+        return True
+    if " or " in kind:
+        return next(choice for choice in reversed(kind.split(" or ")) if choice not in (now, "empty"))
+    if path.endswith("orts") and kind == "map":
+        return {"http": 7777}
+    return {"string": "example", "list": [{"name": "example"}], "map": {"example.com/a": "b"}, "quantity": "77Mi",
+            "digest": "sha256:" + "a" * 64, "namespace/name": "weir/example", "duration": "77s"}[kind]
+
+
+def value_at(values, path, default):
+    for key in path.split("."):
+        if not isinstance(values, dict) or key not in values:
+            return default
+        values = values[key]
+    return values
+
+
+def with_value(values, path, value):
+    key, _, rest = path.partition(".")
+    return values | {key: with_value(values.get(key) or {}, rest, value) if rest else value}
+
+
+class Values(unittest.TestCase):
+    BASES = ("everything", "default", "autoscaling", "ingress-nginx", "pod-monitor", "host-port", "namespaced")
+
+    def changes_something(self, path, kind, default):
+        for base in self.BASES:
+            values = yaml.safe_load((VALUES / f"{base}.yaml").read_text())
+            other = other_value(path, kind, value_at(values, path, default))
+            try:
+                if template_values(with_value(values, path, other)) != template("helm4", base):
+                    return True
+            except Refused:
+                pass  # it cannot be together with something of this base
+        return False
+
+    def test_each_has_an_effect(self):
+        loader = importlib.machinery.SourceFileLoader("chart_docs", str(ROOT / "tools/chart-docs"))
+        docs = importlib.util.module_from_spec(importlib.util.spec_from_loader("chart_docs", loader))
+        loader.exec_module(docs)
+        text = (CHART / "values.yaml").read_text()
+        _, rows = docs.describe(yaml.safe_load(text), docs.comments(text), {})
+        self.assertGreater(len(rows), 150)
+        for path, kind, default, _ in rows:
+            with self.subTest(path):
+                self.assertTrue(self.changes_something(path, kind, default))
 
 
 REFUSALS = {
