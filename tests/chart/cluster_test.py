@@ -202,17 +202,11 @@ class Programs(WithCluster):
         self.assert_taken(self.cluster.apply(pod), "Pod")
         self.assertTrue(eventually(lambda: self.cluster.allows("weir/weir", "list", "secrets")))
         with tempfile.TemporaryDirectory(prefix="weir-") as folder:
-            def local(name):
-                args = [one.replace("/run/weir", folder) for one in objects.args(name)]
-                return [re.sub(r"=:\d+$", "=127.0.0.1:0", one) for one in args]
-
-            controller = self.run_program(folder, "weir-controller", [
-                *local("controller"), f"--kubeconfig={self.cluster.account_kubeconfig('weir/weir')}"],
-                {"POD_NAME": "weir-0", "POD_NAMESPACE": "weir"})
+            controller = self.run_controller(folder, objects)
             metrics = self.said_port(controller, "metrics")
             # What the chart's probe waits for before the proxy is started.
             self.assert_answers(controller, metrics, "/healthz", 200)
-            proxy = self.run_program(folder, "weir-proxy", local("proxy"))
+            proxy = self.run_program(folder, "weir-proxy", self.local_args(objects, "proxy", folder))
             admin = self.said_port(proxy, "admin")
             self.assert_answers(proxy, admin, "/readyz", 200)
             http = self.said_port(proxy, "http")
@@ -220,6 +214,38 @@ class Programs(WithCluster):
             proxy.end()
             controller.end()
             self.assertNotIn("HTTP 403", controller.said())  # its role is enough
+
+    def local_args(self, objects, name, folder):
+        args = [one.replace("/run/weir", folder) for one in objects.args(name)]
+        return [re.sub(r"=:\d+$", "=127.0.0.1:0", one) for one in args]
+
+    def run_controller(self, folder, objects):
+        account = "weir/" + objects.pod["serviceAccountName"]
+        return self.run_program(folder, "weir-controller", [
+            *self.local_args(objects, "controller", folder),
+            f"--kubeconfig={self.cluster.account_kubeconfig(account)}"],
+            {"POD_NAME": "weir-0", "POD_NAMESPACE": "weir"})
+
+    def test_of_the_whole_cluster_one_namespace_takes_the_classes_only(self):
+        objects = render("namespaced")
+        objects.pod["serviceAccountName"] = "scoped"
+        classes = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "read-classes"}}
+        role = classes | {"kind": "ClusterRole", "rules": [
+            {"apiGroups": ["networking.k8s.io"], "resources": ["ingressclasses"], "verbs": ["list", "watch"]}]}
+        binding = classes | {
+            "kind": "ClusterRoleBinding", "subjects": [],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "read-classes"}}
+        for one in [*objects, role, binding]:
+            if one["kind"] == "ServiceAccount":
+                one["metadata"]["name"] = "scoped"
+            if one["kind"].endswith("Binding"):
+                one["subjects"] = [{"kind": "ServiceAccount", "name": "scoped", "namespace": "weir"}]
+            if one["kind"] in ("ServiceAccount", "ConfigMap") or one["apiVersion"].startswith("rbac"):
+                self.assert_taken(self.cluster.apply(one), one["kind"])
+        with tempfile.TemporaryDirectory(prefix="weir-") as folder:
+            controller = self.run_controller(folder, objects)
+            self.assert_answers(controller, self.said_port(controller, "metrics"), "/readyz", 200)
+            controller.end()
 
     def helm_test(self, objects, admin, http):
         """The exit status of what `helm test` runs."""
