@@ -91,9 +91,7 @@ constexpr ConfigKey kKeys[] = {
      "weir-proxy has flags of its own for such limits (weir-proxy --help)"},
     {"large-client-header-buffers", Effect::NotYet,
      "weir-proxy has flags of its own for such limits (weir-proxy --help)"},
-    {"limit-conn-status-code", Effect::NotYet},
-    {"limit-conn-zone-variable", Effect::NotYet},
-    {"limit-req-status-code", Effect::NotYet},
+    {"limit-conn-zone-variable", Effect::NotYet, "limits count by client address"},
     {"location-snippet", Effect::Refused,
      "nothing of a ConfigMap becomes part of a program; there are keys and annotations for "
      "redirects, headers and access"},

@@ -39,6 +39,9 @@ table::RouteRules Policies::rules_of_routes() const {
   }
   rules.access.any = access.any && (rules.access.external || rules.access.basic);
   if (is_cors_on) rules.cors = cors;
+  if (limits.per_second != 0 || limits.per_minute != 0 || limits.at_once != 0) {
+    rules.limits = limits;
+  }
   if (redirects.is_wrong) {
     rules.access.closed = true;
   } else {

@@ -77,6 +77,8 @@ struct Policies {
   };
   Access access;
 
+  table::ClientLimits limits;  ///< but for the zone, which is the Ingress
+
   bool is_cors_on = false;
   /// Counts with that. The texts are what ingress-nginx sends without annotations.
   table::Cors cors = {.allow_methods = "GET, PUT, POST, DELETE, PATCH, OPTIONS",
@@ -143,7 +145,8 @@ struct Policies {
   /// ConfigMap, whichever of them they are.
   void settle();
 
-  /// But for the name of `basic`'s users, which depends on whose annotations these are.
+  /// But for the name of `basic`'s users and the zone of limits, which depend on whose annotations
+  /// these are.
   table::RouteRules rules_of_routes() const;
   /// `retries` with all that counts beside it.
   table::Retries retries_of_routes() const;

@@ -324,6 +324,10 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   const auto& route = *exchange.route;
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   if (const auto* rules = exchange.host->rules_of(route); rules && rules->is_guarded) {
+    if (rules->limits) {
+      const auto over = count_client(*rules->limits);
+      if (over) co_return co_await answer(*over);
+    }
     const auto refused = co_await check_access(*rules);
     if (refused.gone) co_return Next::Close;
     if (refused.reason) co_return co_await answer(*refused.reason, refused.location);
@@ -371,13 +375,16 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);
   }
+  const auto status = redirect_status == 0
+                          ? status_of(reason, worker_.table.settings().status)
+                          : redirect_status;
   const bool unread_body = !exchange_->request_body.done();
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
                           reason != AnswerReason::BodyTooLarge;
   AnswerRequest how;
   how.location = location;
-  how.redirect_status = redirect_status;
+  how.status = status;
   how.fields = exchange_->answer_fields;
   how.route_fields = exchange_->route_lines;
   how.head_only = request.method == "HEAD";
@@ -390,7 +397,6 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
     }
   }
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  const auto status = redirect_status == 0 ? status_of(reason) : redirect_status;
   worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;
@@ -404,7 +410,8 @@ Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reas
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[1].add();
   auto bytes = make_websocket_answer(exchange_->handshake);
-  bytes += make_refusing_close(reason, worker_.retry_after());
+  const auto status = status_of(reason, worker_.table.settings().status);
+  bytes += make_refusing_close(reason, status, worker_.retry_after());
   const bool written = co_await write_all(std::move(bytes));
   co_return written ? Next::Linger : Next::Close;
 }

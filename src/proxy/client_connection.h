@@ -95,6 +95,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
     bool gone = false;     ///< the client has left
   };
   Task<AccessRefusal> check_access(const RouteRules& rules);
+  /// Counts the request as its client's. Nothing: that may have it.
+  std::optional<AnswerReason> count_client(const ClientLimits& limits);
   /// May wait for a check of the password; then the worker's others go on.
   Task<AccessRefusal> check_password(const table::BasicAuth& basic);
   /// What CORS says of the route's responses. True: it is the answer already.

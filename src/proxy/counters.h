@@ -65,6 +65,8 @@ enum class AnswerReason : std::uint8_t {
   CorsPreflight,             // 204: what a page of another origin may do
   Redirect,                  // 300 to 308: by the route or the host
   PatternLimit,              // 500: which route it is takes too long to find out
+  RateLimit,                 // 503, or what settings say: a client asks too often
+  ConnectionLimit,           // 503, or what settings say: a client has too much open
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -108,6 +110,7 @@ struct alignas(64) Counters {
   Cell endpoint_ejections;
   Cell requests_waiting;  // gauge: for an endpoint with room
   Cell requests_queued;   // had to wait so
+  Cell limited_clients_forgotten;  // ClientUse::may_ask
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;
   Cell upstream_handshakes_resumed;  // of those that were ok

@@ -52,6 +52,7 @@ void Exchange::reset() {
   target.clear();
   field_edits.clear();
   tried.clear();
+  client_place.release();
   to_backend.clear();
   to_client.clear();
 }

@@ -7,6 +7,7 @@
 
 #include "proxy/chunk_decoder.h"
 #include "proxy/client_address.h"
+#include "proxy/client_limits.h"
 #include "proxy/forward_head.h"
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
@@ -80,6 +81,7 @@ struct Exchange {
   Gather to_backend;                   ///< the head, and what of the body came with it
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's
   std::vector<EndpointRef> tried;
+  ClientUse::Place client_place;  ///< where a route counts what clients have open
 
   std::string answer_fields;  ///< lines of weir's own answer, if it comes to one
   ResponseHead response;      ///< valid only while its bytes are looked at

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/access_rules.h"
+#include "proxy/client_limits.h"
 #include "proxy/cors_rules.h"
 #include "table/table.h"
 #include "util/regex.h"
@@ -14,8 +15,9 @@ namespace weir::proxy {
 
 /// table::RouteRules, made ready to be asked.
 struct RouteRules {
-  bool is_guarded = false;  ///< somebody may not come in, or an auth service says who may
+  bool is_guarded = false;  ///< somebody may not come in, at all or so often
   AccessRules access;
+  std::optional<ClientLimits> limits;
   std::optional<CorsRules> cors;
 };
 

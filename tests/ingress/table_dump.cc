@@ -71,6 +71,10 @@ struct Dumper {
                          all.open_burst, all.open_wait_ms);
     }
     out += '\n';
+    out += others(as_sent(settings),
+                  {"default_certificate", "forwarded", "hsts", "public_http_port",
+                   "public_https_port", "tls", "tunnels", "underscores_in_headers"},
+                  "  ");
   }
 
   void operator()(const table::Certificate& certificate) const {
