@@ -12,6 +12,7 @@
 
 #include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
+#include "ingress/block_lists.h"
 #include "ingress/tls_lists.h"
 #include "table/text_rules.h"
 #include "util/ip_address.h"
@@ -298,6 +299,12 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       }
       continue;
     }
+    if (is_block_list(key)) {
+      for (auto& complaint : take_block_list(key, value, settings.blocked)) {
+        problems.push_back({"InvalidConfigMapValue", ref, "data." + key, std::move(complaint)});
+      }
+      continue;
+    }
     const auto taker = takers().find(key);
     if (taker == takers().end()) {
       ignored += (ignored.empty() ? "" : ", ") + key;
@@ -328,6 +335,7 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.forwarded = global.forwarded;
   settings.tunnels = global.tunnels;
   settings.status = global.status;
+  settings.blocked = global.blocked;
   return settings;
 }
 

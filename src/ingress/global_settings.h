@@ -21,6 +21,7 @@ struct GlobalSettings {
   table::Forwarded forwarded;
   table::TunnelTotals tunnels;
   table::AnswerStatus status;
+  table::Blocked blocked;
   Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.

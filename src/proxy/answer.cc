@@ -51,6 +51,8 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "Too many passwords are being checked."};
     case AnswerReason::CorsPreflight:
       return {204, "No Content", ""};
+    case AnswerReason::Blocked:
+      return {403, "Forbidden", "Requests like this one are turned away."};
     case AnswerReason::AddressDenied:
       return {403, "Forbidden", "Your address may not come in here."};
     case AnswerReason::NoRoute:

@@ -279,6 +279,12 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
 
   const auto& table = worker_.table;
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
+  if (const auto* blocked = table.blocked(); blocked != nullptr) {
+    exchange.origin.read(request, arrival(), table.forwarded());
+    if (blocked->blocks(request, exchange.origin.client, worker_.matcher)) {
+      co_return co_await answer(AnswerReason::Blocked);
+    }
+  }
   exchange.host = HostRef(table.find_host(exchange.host_name));
   if (exchange.host == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   const auto& host = exchange.host->policy();

@@ -90,6 +90,8 @@ const char* reason_name(AnswerReason reason) {
       return "rate_limit";
     case AnswerReason::ConnectionLimit:
       return "connection_limit";
+    case AnswerReason::Blocked:
+      return "blocked";
     case AnswerReason::Count:
       break;
   }

@@ -67,6 +67,7 @@ enum class AnswerReason : std::uint8_t {
   PatternLimit,              // 500: which route it is takes too long to find out
   RateLimit,                 // 503, or what settings say: a client asks too often
   ConnectionLimit,           // 503, or what settings say: a client has too much open
+  Blocked,                   // 403: by the settings' lists of whom nobody wants
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -108,8 +109,8 @@ struct alignas(64) Counters {
   Cell upstream_reuses;
   Cell upstream_retries;
   Cell endpoint_ejections;
-  Cell requests_waiting;  // gauge: for an endpoint with room
-  Cell requests_queued;   // had to wait so
+  Cell requests_waiting;           // gauge: for an endpoint with room
+  Cell requests_queued;            // had to wait so
   Cell limited_clients_forgotten;  // ClientUse::may_ask
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;

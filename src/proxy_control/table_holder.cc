@@ -26,6 +26,7 @@ struct AddTo {
     if (const auto checked = proxy::check_tls_settings(settings.tls); !checked) {
       return checked.error().detail;
     }
+    delta.blocked = proxy::BlockRules::make(settings.blocked);
     delta.settings = std::move(settings);
     return std::nullopt;
   }
@@ -141,6 +142,7 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
   switch (key.kind) {
     case table::ResourceKind::Settings:
       delta.settings = table::Settings{};
+      delta.blocked = nullptr;
       break;
     case table::ResourceKind::Certificate:
       delta.removed_certificates.push_back(key.name);
