@@ -24,6 +24,14 @@ void Policies::settle() {
   }
 }
 
+Policies Policies::of_canary(const Policies& defaults) const {
+  auto result = defaults;
+  result.canary = canary;
+  result.balancing.algorithm = balancing.algorithm;
+  result.balancing.hash_key = balancing.hash_key;
+  return result;
+}
+
 table::RouteRules Policies::rules_of_routes() const {
   table::RouteRules rules;
   rules.access.closed = access.is_closed || access.allowed.is_wrong || access.denied.is_wrong;

@@ -102,6 +102,15 @@ struct Policies {
   };
   BackendTls backend_tls;
 
+  /// Of an Ingress whose paths are other ways for those of another one.
+  struct Canary {
+    bool is_on = false;    ///< else the rest counts for nothing
+    table::Canary policy;  ///< but for its backend
+
+    bool operator==(const Canary&) const = default;
+  };
+  Canary canary;
+
   // Of hosts.
   std::string app_root;
   bool from_to_www = false;  ///< there is no such key of the ConfigMap
@@ -144,6 +153,10 @@ struct Policies {
   /// Once all annotations of one object are in: so those of an Ingress count before those of the
   /// ConfigMap, whichever of them they are.
   void settle();
+
+  /// What of these counts where they are a canary's: its own rules, and how its Services balance.
+  /// For the rest it has `defaults`, and its primary's policies.
+  Policies of_canary(const Policies& defaults) const;
 
   /// But for the name of `basic`'s users and the zone of limits, which depend on whose annotations
   /// these are.

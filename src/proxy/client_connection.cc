@@ -328,8 +328,12 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   auto& exchange = *exchange_;
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
+  const auto* rules = exchange.host->rules_of(route);
+  if (rules != nullptr && rules->canary) {
+    backend = choose_canary(*rules->canary, std::move(backend));
+  }
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
-  if (const auto* rules = exchange.host->rules_of(route); rules && rules->is_guarded) {
+  if (rules != nullptr && rules->is_guarded) {
     if (rules->limits) {
       const auto over = count_client(*rules->limits);
       if (over) co_return co_await answer(*over);
@@ -353,6 +357,14 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
+}
+
+BackendRef ClientConnection::choose_canary(const CanaryRules& rules, BackendRef primary) {
+  auto canary = worker_.table.find_backend(rules.backend());
+  if (canary == nullptr || canary->empty()) return primary;
+  const bool takes =
+      rules.takes(exchange_->request, primary.get(), *canary, worker_.matcher, worker_.random);
+  return takes ? canary : primary;
 }
 
 bool ClientConnection::settle_cors() {
@@ -381,9 +393,8 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);
   }
-  const auto status = redirect_status == 0
-                          ? status_of(reason, worker_.table.settings().status)
-                          : redirect_status;
+  const auto status =
+      redirect_status == 0 ? status_of(reason, worker_.table.settings().status) : redirect_status;
   const bool unread_body = !exchange_->request_body.done();
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&

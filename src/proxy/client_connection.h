@@ -86,6 +86,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// The canary, if it gets the request; else `primary`.
+  BackendRef choose_canary(const CanaryRules& rules, BackendRef primary);
   /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
   Task<Next> pass_rules(BackendRef backend);
   /// Why a request may not go on; nothing set: it may.

@@ -32,6 +32,7 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
       rules.access = AccessRules(access);
       if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
       if (route.rules->limits) rules.limits.emplace(*route.rules->limits);
+      if (route.rules->canary) rules.canary.emplace(*route.rules->canary);
     }
     if (has_patterns) made->patterns_.push_back(make_pattern(route.match));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/access_rules.h"
+#include "proxy/canary_rules.h"
 #include "proxy/client_limits.h"
 #include "proxy/cors_rules.h"
 #include "table/table.h"
@@ -18,6 +19,7 @@ struct RouteRules {
   bool is_guarded = false;  ///< somebody may not come in, at all or so often
   AccessRules access;
   std::optional<ClientLimits> limits;
+  std::optional<CanaryRules> canary;
   std::optional<CorsRules> cors;
 };
 
