@@ -239,6 +239,8 @@ const std::map<std::string, Take, std::less<>>& takers() {
          settings.tunnels.open_wait_ms = *seconds * 1000;
          return nullptr;
        }},
+      {"generate-request-id",
+       flag([](auto& settings, bool on) { settings.headers.request_id = on; })},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
   };
@@ -336,6 +338,7 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.tunnels = global.tunnels;
   settings.status = global.status;
   settings.blocked = global.blocked;
+  settings.headers = global.headers;
   return settings;
 }
 

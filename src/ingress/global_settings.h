@@ -22,6 +22,7 @@ struct GlobalSettings {
   table::TunnelTotals tunnels;
   table::AnswerStatus status;
   table::Blocked blocked;
+  table::HeaderSettings headers;
   Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.

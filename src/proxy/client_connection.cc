@@ -253,7 +253,6 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
 Task<ClientConnection::Next> ClientConnection::handle_request() {
   auto& exchange = *exchange_;
   auto& request = exchange.request;
-  exchange.reset();
   const auto head = buffered().substr(0, head_length_);
   const auto error = parse_request_head(head, worker_.options.limits, request);
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
@@ -333,6 +332,12 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     backend = choose_canary(*rules->canary, std::move(backend));
   }
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
+  if (worker_.table.settings().headers.request_id) {
+    const auto* sent = request.find(FieldName::XRequestId);
+    if (sent == nullptr || sent->value.empty()) {
+      exchange.request_id = worker_.request_ids.make(exchange.request_id_storage);
+    }
+  }
   if (rules != nullptr && rules->is_guarded) {
     if (rules->limits) {
       const auto over = count_client(*rules->limits);
