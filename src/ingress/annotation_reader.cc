@@ -23,6 +23,7 @@ class Reader {
       if (is_ours(name)) read(name, trimmed(value));
     }
     policies_.settle();
+    if (policies_.canary.is_on) policies_ = policies_.of_canary(*defaults_);
     if (unknown_ > kMostUnknown) {
       add("UnknownAnnotation", {}, fmt::format("{} more are unknown", unknown_ - kMostUnknown));
     }

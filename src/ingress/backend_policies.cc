@@ -48,8 +48,7 @@ void BackendClaims::remove(const Age& age) {
   with_mode_.erase(age);
 }
 
-void BackendClaims::apply_to(table::Backend& backend, const BackendKey& key,
-                             const Policies& defaults) const {
+void BackendClaims::apply_to(table::Backend& backend, const Policies& defaults) const {
   const auto& balancing = (empty() ? defaults : *all_.begin()->second).balancing;
   if (balancing.hash_key.empty()) {
     backend.balancing.algorithm = balancing.algorithm;
@@ -59,10 +58,30 @@ void BackendClaims::apply_to(table::Backend& backend, const BackendKey& key,
   }
   backend.limits = balancing.limits;
   backend.health = balancing.health;
-  if (sticky_.empty()) return;
-  auto& cookie = backend.sticky_cookie.emplace(sticky_.rbegin()->second->balancing.cookie);
-  cookie.salt = salt_of(key);
+  backend.sticky_cookie = cookie();
+}
+
+std::optional<table::StickyCookie> BackendClaims::cookie() const {
+  if (sticky_.empty()) return std::nullopt;
+  auto cookie = sticky_.rbegin()->second->balancing.cookie;
   if (!with_mode_.empty()) cookie.mode = *with_mode_.begin()->second->balancing.sticky_mode;
+  return cookie;
+}
+
+void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,
+                  const PrimariesByCanary& primaries, const Policies& defaults) {
+  static const BackendClaims none;
+  const auto claims_of = [&](const BackendKey& wanted) -> const BackendClaims& {
+    const auto found = claims.find(wanted);
+    return found == claims.end() ? none : found->second;
+  };
+  claims_of(key).apply_to(backend, defaults);
+  if (const auto found = primaries.find(key); found != primaries.end()) {
+    for (const auto& [primary, hosts] : found->second) {
+      if (!backend.sticky_cookie) backend.sticky_cookie = claims_of(primary).cookie();
+    }
+  }
+  if (backend.sticky_cookie) backend.sticky_cookie->salt = salt_of(key);
 }
 
 }  // namespace weir::ingress

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ingress/age.h"
@@ -26,7 +27,9 @@ class BackendClaims {
   bool are_usual() const { return special_ == 0; }
 
   /// Balancing and affinity. `defaults` are for a backend that no Ingress names.
-  void apply_to(table::Backend& backend, const BackendKey& key, const Policies& defaults) const;
+  void apply_to(table::Backend& backend, const Policies& defaults) const;
+  /// But for its salt; nullopt: nobody wants one.
+  std::optional<table::StickyCookie> cookie() const;
 
  private:
   ByAge all_;
@@ -34,6 +37,15 @@ class BackendClaims {
   ByAge with_mode_;  // of them, those that say which mode
   std::size_t special_ = 0;
 };
+
+using ClaimsByBackend = std::map<BackendKey, BackendClaims>;
+/// Of a canary's backend those whose clients stay on it or off it, and on how many hosts.
+using PrimariesByCanary = std::map<BackendKey, std::map<BackendKey, std::size_t>>;
+
+/// Sets all that Ingresses say of the backend. That of a canary has the cookie of its primary,
+/// unless it has an own one, so that each client stays where it is.
+void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,
+                  const PrimariesByCanary& primaries, const Policies& defaults);
 
 /// The backends that an Ingress names; sorted, no duplicates.
 std::vector<BackendKey> backends_of(const kube::Ingress& ingress);

@@ -12,7 +12,9 @@
 
 #include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
+#include "ingress/block_lists.h"
 #include "ingress/tls_lists.h"
+#include "table/text_rules.h"
 #include "util/ip_address.h"
 
 namespace weir::ingress {
@@ -26,6 +28,7 @@ constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
 constexpr std::size_t kMostTrusted = 1000;
 constexpr std::size_t kMostPaths = 100;
+constexpr std::uint32_t kLeastRefusal = 400;
 constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.1
 
 /// Takes a value into the settings. What is wrong with it, or nullptr.
@@ -141,6 +144,17 @@ Take tunnel_total(std::uint32_t table::TunnelTotals::*field, std::uint32_t least
   };
 }
 
+Take refusal_status(std::uint16_t table::AnswerStatus::*field) {
+  return [=](const std::string& value, GlobalSettings& settings) -> const char* {
+    const auto status = parse_number(value);
+    if (!status || *status < kLeastRefusal || *status > table::kMostStatus) {
+      return "is no status code from 400 to 599";
+    }
+    settings.status.*field = static_cast<std::uint16_t>(*status);
+    return nullptr;
+  };
+}
+
 const std::map<std::string, Take, std::less<>>& takers() {
   static const std::map<std::string, Take, std::less<>> all = {
       {"ssl-protocols", take_protocols},
@@ -210,6 +224,8 @@ const std::map<std::string, Take, std::less<>>& takers() {
        }},
       {"retry-non-idempotent",
        flag([](auto& settings, bool on) { settings.policies.retry_non_idempotent = on; })},
+      {"limit-req-status-code", refusal_status(&table::AnswerStatus::rate_limit)},
+      {"limit-conn-status-code", refusal_status(&table::AnswerStatus::connection_limit)},
       {"tunnels-total-limit",
        tunnel_total(&table::TunnelTotals::limit, 0, std::numeric_limits<std::uint32_t>::max())},
       {"tunnels-total-opens-per-second",
@@ -285,6 +301,12 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       }
       continue;
     }
+    if (is_block_list(key)) {
+      for (auto& complaint : take_block_list(key, value, settings.blocked)) {
+        problems.push_back({"InvalidConfigMapValue", ref, "data." + key, std::move(complaint)});
+      }
+      continue;
+    }
     const auto taker = takers().find(key);
     if (taker == takers().end()) {
       ignored += (ignored.empty() ? "" : ", ") + key;
@@ -314,6 +336,8 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.underscores_in_headers = global.underscores_in_headers;
   settings.forwarded = global.forwarded;
   settings.tunnels = global.tunnels;
+  settings.status = global.status;
+  settings.blocked = global.blocked;
   settings.headers = global.headers;
   return settings;
 }

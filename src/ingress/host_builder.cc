@@ -43,6 +43,21 @@ class RouteCollector {
     }
   }
 
+  /// Another way for paths that are there already.
+  void add_canary(const HostShare& share) {
+    if (share.rules.empty()) {
+      built_.problems.push_back({"CanaryWithoutPrimary", ref_of(*share.ingress), "spec.rules",
+                                 "a canary is for paths of another Ingress, and this one names "
+                                 "none; it is not served"});
+    }
+    for (const std::size_t rule : share.rules) {
+      const auto& paths = share.ingress->rules[rule].paths;
+      for (std::size_t i = 0; i < paths.size(); ++i) {
+        add_canary_path({share.ingress, rule, i}, paths[i], share.policies->canary.policy);
+      }
+    }
+  }
+
   bool has_root() const { return owners_.contains({"/", MatchKind::Prefix}); }
 
   void add_root(std::string origin, const std::optional<BackendKey>& backend,
@@ -69,28 +84,79 @@ class RouteCollector {
     bool is_pattern = false;  // by itself
   };
 
+  /// Who has a path.
+  struct Owner {
+    const kube::Ingress* ingress = nullptr;
+    const kube::Ingress* canary = nullptr;  // nullptr: there is none
+    std::size_t route = 0;                  // of the host's, until they are sorted
+    BackendKey backend;
+  };
+
   void add_path(const Source& source, const kube::IngressPath& path,
                 const RoutePolicies& policies) {
     const kube::Ingress& ingress = *source.ingress;
     const auto backend = backend_key(ingress.meta.ns, path.backend);
     const std::string text = path.path.empty() ? "/" : path.path;
     if (!backend || !is_valid_path(text)) return;  // reported by check_ingress
-    // ImplementationSpecific is a Prefix, as in ingress-nginx.
-    const auto kind =
-        path.path_type == kube::PathType::Exact ? MatchKind::Exact : MatchKind::Prefix;
-    const auto [owner, is_new] = owners_.try_emplace({text, kind}, &ingress);
+    const auto kind = kind_of(path);
+    const auto [owner, is_new] = owners_.try_emplace(
+        {text, kind}, Owner{&ingress, nullptr, built_.host.routes.size(), *backend});
     if (is_new) {
       sources_.push_back(source);
       add_route({kind, text}, origin_of(ingress), backend, policies);
       return;
     }
+    const auto& first = *owner->second.ingress;
     tell(source, "PathConflict",
-         owner->second == &ingress
+         &first == &ingress
              ? fmt::format(
                    "path {} of host \"{}\" is in this Ingress twice; the first one is served", text,
                    built_.host.name)
              : fmt::format("path {} of host \"{}\" is served by Ingress {} already", text,
-                           built_.host.name, origin_of(*owner->second)));
+                           built_.host.name, origin_of(first)));
+  }
+
+  void add_canary_path(const Source& source, const kube::IngressPath& path,
+                       const table::Canary& policy) {
+    const kube::Ingress& ingress = *source.ingress;
+    const auto backend = backend_key(ingress.meta.ns, path.backend);
+    const std::string text = path.path.empty() ? "/" : path.path;
+    if (!backend || !is_valid_path(text)) return;  // reported by check_ingress
+    const auto found = owners_.find({text, kind_of(path)});
+    if (found == owners_.end()) {
+      tell(source, "CanaryWithoutPrimary",
+           fmt::format("no other Ingress has path {} of host \"{}\", with the same pathType; a "
+                       "canary is not served by itself",
+                       text, built_.host.name));
+      return;
+    }
+    auto& owner = found->second;
+    if (owner.canary != nullptr) {
+      tell(source, "PathConflict",
+           fmt::format("path {} of host \"{}\" has a canary already, of Ingress {}; there is but "
+                       "one",
+                       text, built_.host.name, origin_of(*owner.canary)));
+      return;
+    }
+    if (owner.backend == *backend) {
+      tell(source, "CanaryOfItself",
+           fmt::format("path {} of host \"{}\" leads to {} already, by Ingress {}", text,
+                       built_.host.name, to_string(*backend), origin_of(*owner.ingress)));
+      return;
+    }
+    owner.canary = &ingress;
+    backends_.insert(*backend);
+    if (policy.sticky) built_.canaries.push_back({*backend, owner.backend});
+    auto& route = built_.host.routes[owner.route];
+    auto rules = *route.rules;
+    rules.canary = policy;
+    rules.canary->backend = to_string(*backend);
+    route.rules = std::move(rules);
+  }
+
+  /// ImplementationSpecific is a Prefix, as in ingress-nginx.
+  static MatchKind kind_of(const kube::IngressPath& path) {
+    return path.path_type == kube::PathType::Exact ? MatchKind::Exact : MatchKind::Prefix;
   }
 
   void tell(const Source& source, std::string_view code, std::string message) {
@@ -153,7 +219,7 @@ class RouteCollector {
   }
 
   BuiltHost& built_;
-  std::map<std::pair<std::string, MatchKind>, const kube::Ingress*> owners_;
+  std::map<std::pair<std::string, MatchKind>, Owner> owners_;
   std::set<BackendKey> backends_;
   std::vector<Source> sources_;  // of the host's routes, until they are sorted
   bool has_patterns_ = false;
@@ -258,7 +324,8 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
   return tls;
 }
 
-BuiltHost build_own_host(const HostInput& input) {
+/// `canaries` give other ways to what the shares of `input` have.
+BuiltHost build_own_host(const HostInput& input, const HostShares& canaries) {
   BuiltHost built;
   built.host.name = input.name;
   built.own_tls = settle_tls(input, built.problems);
@@ -271,11 +338,13 @@ BuiltHost build_own_host(const HostInput& input) {
   const RoutePolicyMaker policies(input, tls.is_mapped, built);
   RouteCollector routes(built);
   for (const auto& [age, share] : input.shares) routes.add_share(share, policies.make(share));
+  for (const auto& [age, share] : canaries) routes.add_canary(share);
   add_default_route(input, policies, routes, built);
   routes.finish();
 
   settle_host_policies(input, built);
   sort_unique(built.backends);
+  sort_unique(built.canaries);
   sort_unique(built.certificates);
   sort_unique(built.trusts);
   sort_unique(built.users);
@@ -339,13 +408,35 @@ std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
 }
 
 BuiltHost build_host(const HostInput& input) {
-  const auto is_www = [](const auto& entry) { return !entry.second.www_of.empty(); };
-  if (std::ranges::none_of(input.shares, is_www)) return build_own_host(input);
+  const auto is_special = [](const auto& entry) {
+    return !entry.second.www_of.empty() || entry.second.policies->canary.is_on;
+  };
+  if (!input.shares.empty() && std::ranges::none_of(input.shares, is_special)) {
+    return build_own_host(input, {});
+  }
   HostShares own;
-  std::ranges::remove_copy_if(input.shares, std::inserter(own, own.end()), is_www);
-  if (own.empty()) return build_www_host(input);
-  return build_own_host({input.name, own, input.wildcard_tls, input.default_backend, input.defaults,
-                         input.certificate});
+  HostShares www;
+  HostShares canaries;
+  for (const auto& [age, share] : input.shares) {
+    const bool is_canary = share.policies->canary.is_on;
+    (is_canary ? canaries : share.www_of.empty() ? own : www).emplace(age, share);
+  }
+  const auto with = [&](const HostShares& shares) {
+    return HostInput{input.name,     shares,           input.wildcard_tls, input.default_backend,
+                     input.defaults, input.certificate};
+  };
+  const bool is_default = input.name.empty() && input.default_backend;
+  if (!own.empty() || is_default) return build_own_host(with(own), canaries);
+  BuiltHost built;
+  if (www.empty()) {
+    built.is_there = false;
+    built.host.name = input.name;
+  } else {
+    built = build_www_host(with(www));
+  }
+  RouteCollector none(built);
+  for (const auto& [age, share] : canaries) none.add_canary(share);
+  return built;
 }
 
 }  // namespace weir::ingress

@@ -58,7 +58,16 @@ struct HostInput {
   std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
 };
 
+/// A backend that takes requests from another one, whose clients stay on it or off it.
+struct CanaryOf {
+  BackendKey canary;
+  BackendKey primary;
+
+  auto operator<=>(const CanaryOf&) const = default;
+};
+
 struct BuiltHost {
+  bool is_there = true;  ///< false: all that anybody has for the name is canaries
   table::Host host;
   HostTls own_tls;  ///< without what the wildcard says
   /// Usable Secrets whose certificates the host or its routes name; sorted, no duplicates.
@@ -68,6 +77,7 @@ struct BuiltHost {
   /// Secrets whose users routes ask for, usable or not; sorted, no duplicates.
   std::vector<NamespacedName> users;
   std::vector<BackendKey> backends;    ///< that routes name or ask; sorted, no duplicates
+  std::vector<CanaryOf> canaries;      ///< sorted, no duplicates
   bool wants_default_backend = false;  ///< it serves "/", or would if there were one
   std::vector<kube::Problem> problems;
 };

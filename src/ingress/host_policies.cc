@@ -80,6 +80,7 @@ void settle_passthrough(const HostInput& input, BuiltHost& built) {
 /// The rules of an Ingress's routes, with the users that may come in.
 table::RouteRules make_rules(const HostShare& share, BuiltHost& built) {
   auto rules = share.policies->rules_of_routes();
+  if (rules.limits) rules.limits->zone = to_string(name_of(share.ingress->meta));
   if (!rules.access.basic || rules.access.closed) {
     rules.access.basic.reset();
     return rules;

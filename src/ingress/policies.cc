@@ -24,6 +24,14 @@ void Policies::settle() {
   }
 }
 
+Policies Policies::of_canary(const Policies& defaults) const {
+  auto result = defaults;
+  result.canary = canary;
+  result.balancing.algorithm = balancing.algorithm;
+  result.balancing.hash_key = balancing.hash_key;
+  return result;
+}
+
 table::RouteRules Policies::rules_of_routes() const {
   table::RouteRules rules;
   rules.access.closed = access.is_closed || access.allowed.is_wrong || access.denied.is_wrong;
@@ -39,6 +47,9 @@ table::RouteRules Policies::rules_of_routes() const {
   }
   rules.access.any = access.any && (rules.access.external || rules.access.basic);
   if (is_cors_on) rules.cors = cors;
+  if (limits.per_second != 0 || limits.per_minute != 0 || limits.at_once != 0) {
+    rules.limits = limits;
+  }
   if (redirects.is_wrong) {
     rules.access.closed = true;
   } else {

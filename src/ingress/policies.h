@@ -77,6 +77,8 @@ struct Policies {
   };
   Access access;
 
+  table::ClientLimits limits;  ///< but for the zone, which is the Ingress
+
   bool is_cors_on = false;
   /// Counts with that. The texts are what ingress-nginx sends without annotations.
   table::Cors cors = {.allow_methods = "GET, PUT, POST, DELETE, PATCH, OPTIONS",
@@ -99,6 +101,15 @@ struct Policies {
     bool operator==(const BackendTls&) const = default;
   };
   BackendTls backend_tls;
+
+  /// Of an Ingress whose paths are other ways for those of another one.
+  struct Canary {
+    bool is_on = false;    ///< else the rest counts for nothing
+    table::Canary policy;  ///< but for its backend
+
+    bool operator==(const Canary&) const = default;
+  };
+  Canary canary;
 
   // Of hosts.
   std::string app_root;
@@ -143,7 +154,12 @@ struct Policies {
   /// ConfigMap, whichever of them they are.
   void settle();
 
-  /// But for the name of `basic`'s users, which depends on whose annotations these are.
+  /// What of these counts where they are a canary's: its own rules, and how its Services balance.
+  /// For the rest it has `defaults`, and its primary's policies.
+  Policies of_canary(const Policies& defaults) const;
+
+  /// But for the name of `basic`'s users and the zone of limits, which depend on whose annotations
+  /// these are.
   table::RouteRules rules_of_routes() const;
   /// `retries` with all that counts beside it.
   table::Retries retries_of_routes() const;

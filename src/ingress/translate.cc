@@ -1,5 +1,6 @@
 #include "ingress/translate.h"
 
+#include <set>
 #include <string>
 
 #include "ingress/annotation_reader.h"
@@ -43,6 +44,7 @@ class Run {
       }
     }
     if (default_backend && !shares.contains("")) add_host("", {}, default_backend, tls);
+    add_backends();
     return std::move(translation_);
   }
 
@@ -79,9 +81,7 @@ class Run {
   BuiltBackend build(const BackendKey& key) const {
     auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
                                options_.allow_loopback);
-    static const BackendClaims none;
-    const auto found = claims_.find(key);
-    (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
+    apply_claims(built.backend, key, claims_, primaries_, *defaults_);
     return built;
   }
 
@@ -130,20 +130,27 @@ class Run {
     for (const auto& secret : built.users) {
       if (auto users = make_users(store_, secret)) add(*std::move(users));
     }
-    for (const auto& key : built.backends) {
+    used_backends_.insert(built.backends.begin(), built.backends.end());
+    for (const auto& [canary, primary] : built.canaries) ++primaries_[canary][primary];
+    add_problems(built.problems);
+    tls[name] = built.own_tls;
+    if (built.is_there) add(std::move(built.host));
+  }
+
+  void add_backends() {
+    for (const auto& key : used_backends_) {
       auto backend = build(key);
       add_problems(backend.problems);
       add(std::move(backend.backend));
     }
-    add_problems(built.problems);
-    tls[name] = built.own_tls;
-    add(std::move(built.host));
   }
 
   const Options& options_;
   ObjectStore store_;
   std::shared_ptr<const Policies> defaults_;
-  std::map<BackendKey, BackendClaims> claims_;
+  ClaimsByBackend claims_;
+  PrimariesByCanary primaries_;
+  std::set<BackendKey> used_backends_;
   Translation translation_;
 };
 

@@ -355,6 +355,10 @@ void Translator::update_host(const std::string& name, Changes& changes) {
                            }});
   problems_.tell({ProblemBook::Kind::Host, name}, std::move(built.problems));
   index_host(name, node, built, std::move(secrets));
+  if (!built.is_there) {
+    if (std::exchange(node.host, {})) changes.removes.push_back({table::ResourceKind::Host, name});
+    return;
+  }
   if (node.host == built.host) return;
   node.host = built.host;
   changes.upserts.emplace_back(std::move(built.host));
@@ -379,6 +383,9 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   use_backends(built.backends);
   drop_backends(node.backends);
   node.backends = std::move(built.backends);
+  use_canaries(built.canaries);
+  drop_canaries(node.canaries);
+  node.canaries = std::move(built.canaries);
   for (const auto& certificate : built.certificates) use_certificate(certificate);
   for (const auto& certificate : node.certificates) drop_certificate(certificate);
   node.certificates = std::move(built.certificates);
@@ -439,6 +446,14 @@ void Translator::update_ticket_seed(Changes& changes) {
 }
 
 void Translator::update_backends(Changes& changes) {
+  const auto is_dirty = [this](const auto& primary) {
+    return dirty_backends_.contains(primary.first);
+  };
+  std::set<BackendKey> followers;
+  for (const auto& [canary, primaries] : primaries_) {
+    if (std::ranges::any_of(primaries, is_dirty)) followers.insert(canary);
+  }
+  dirty_backends_.merge(followers);
   for (const auto& key : std::exchange(dirty_backends_, {})) {
     const auto found = backends_.find(key);
     if (found == backends_.end()) continue;
@@ -540,6 +555,22 @@ void Translator::drop_backends(const std::vector<BackendKey>& keys) {
   }
 }
 
+void Translator::use_canaries(const std::vector<CanaryOf>& canaries) {
+  for (const auto& [canary, primary] : canaries) {
+    if (primaries_[canary][primary]++ == 0) dirty_backends_.insert(canary);
+  }
+}
+
+void Translator::drop_canaries(const std::vector<CanaryOf>& canaries) {
+  for (const auto& [canary, primary] : canaries) {
+    const auto found = primaries_.find(canary);
+    if (--found->second.at(primary) != 0) continue;
+    dirty_backends_.insert(canary);
+    found->second.erase(primary);
+    if (found->second.empty()) primaries_.erase(found);
+  }
+}
+
 void Translator::use_certificate(const NamespacedName& name) {
   if (certificates_[name].users++ == 0) dirty_certificates_.insert(name);
 }
@@ -567,9 +598,7 @@ void Translator::drop_trust(const NamespacedName& name) {
 BuiltBackend Translator::build(const BackendKey& key) const {
   auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
                              options_.allow_loopback);
-  static const BackendClaims none;
-  const auto found = claims_.find(key);
-  (found == claims_.end() ? none : found->second).apply_to(built.backend, key, *defaults_);
+  apply_claims(built.backend, key, claims_, primaries_, *defaults_);
   return built;
 }
 

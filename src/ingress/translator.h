@@ -59,6 +59,7 @@ class Translator {
     std::optional<table::Host> host;  // as published
     HostTls own_tls;
     std::vector<BackendKey> backends;
+    std::vector<CanaryOf> canaries;
     std::vector<NamespacedName> secrets;  // asked for when it was built
     std::vector<NamespacedName> certificates;
     std::vector<NamespacedName> trusts;
@@ -118,6 +119,8 @@ class Translator {
   HostTls wildcard_tls_of(const std::string& name) const;
   void use_backends(const std::vector<BackendKey>& keys);
   void drop_backends(const std::vector<BackendKey>& keys);
+  void use_canaries(const std::vector<CanaryOf>& canaries);
+  void drop_canaries(const std::vector<CanaryOf>& canaries);
   void use_certificate(const NamespacedName& name);
   void drop_certificate(const NamespacedName& name);
   void use_trust(const NamespacedName& name);
@@ -145,7 +148,8 @@ class Translator {
 
   // The index: what an object touches.
   ByName<std::shared_ptr<const Policies>> served_;
-  std::map<BackendKey, BackendClaims> claims_;
+  ClaimsByBackend claims_;
+  PrimariesByCanary primaries_;
   ByName<NameSet> ingresses_by_service_;
   ByName<NameSet> ingresses_by_secret_;
   ByName<std::set<std::string>> hosts_by_secret_;

@@ -334,6 +334,7 @@ class Explanation {
                           toned("answer 503", Tone::Bad, colours_)));
     }
     explain_upgrade(route);
+    explain_canary(route);
     for (const auto& backend : route.backends) {
       if (route.backends.size() > 1) line(0, fmt::format("weight {}:", backend.weight));
       explain_backend(backend.backend);
@@ -341,6 +342,27 @@ class Explanation {
     const auto index = static_cast<std::size_t>(&route - host.routes.data());
     add_settings("route", settings_of(as_sent(host).at("routes").at(index),
                                       {"match", "path", "origin", "https_only", "backends"}));
+  }
+
+  void explain_canary(const table::Route& route) {
+    if (!route.rules->canary) return;
+    const auto& canary = *route.rules->canary;
+    std::vector<std::string> ways;
+    if (canary.sticky && route.sticky) ways.push_back("by the cookie that ties a client to it");
+    if (!canary.header.empty()) {
+      const auto wanted = !canary.header_value.empty()     ? "is " + canary.header_value
+                          : !canary.header_pattern.empty() ? "matches " + canary.header_pattern
+                                                           : "is always (never: not)";
+      ways.push_back(fmt::format("where header {} {}", canary.header, wanted));
+    }
+    if (!canary.cookie.empty()) {
+      ways.push_back(fmt::format("where cookie {} is always (never: not)", canary.cookie));
+    }
+    ways.push_back(fmt::format("by weight {} of {}", canary.weight, canary.weight_total));
+    line(0, printable(fmt::format("canary {}, while it has endpoints: {}", canary.backend,
+                                  fmt::join(ways, ", else "))));
+    explain_backend(canary.backend, "gets nothing");
+    line(0, "all other requests:");
   }
 
   void explain_upgrade(const table::Route& route) {
@@ -360,10 +382,11 @@ class Explanation {
     }
   }
 
-  void explain_backend(const std::string& name) {
+  /// `without`: what happens while nobody is there.
+  void explain_backend(const std::string& name, std::string_view without = "answer 503") {
     const auto found = outcome_.resources.find({table::ResourceKind::Backend, name});
     if (found == outcome_.resources.end()) {
-      line(0, fmt::format("backend {}: not in the table; answer 503", printable(name)));
+      line(0, fmt::format("backend {}: not in the table; {}", printable(name), without));
       return;
     }
     const auto& backend = std::get<table::Backend>(found->second);
@@ -372,7 +395,7 @@ class Explanation {
       line(2, printable(fmt::format("{} port {}, resolved by DNS", backend.dns->name,
                                     backend.dns->port)));
     } else if (backend.endpoints.empty()) {
-      line(2, toned("no endpoints: answer 503", Tone::Bad, colours_));
+      line(2, toned(fmt::format("no endpoints: {}", without), Tone::Bad, colours_));
     }
     for (const auto& endpoint : backend.endpoints) {
       constexpr const char* kStates[] = {"", ", draining", ", not ready"};

@@ -51,6 +51,8 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "Too many passwords are being checked."};
     case AnswerReason::CorsPreflight:
       return {204, "No Content", ""};
+    case AnswerReason::Blocked:
+      return {403, "Forbidden", "Requests like this one are turned away."};
     case AnswerReason::AddressDenied:
       return {403, "Forbidden", "Your address may not come in here."};
     case AnswerReason::NoRoute:
@@ -91,6 +93,10 @@ Wording wording_of(AnswerReason reason) {
       return {503, "Service Unavailable", "The service has as much to do as it can take."};
     case AnswerReason::QueueTimeout:
       return {503, "Service Unavailable", "The service was busy for too long."};
+    case AnswerReason::RateLimit:
+      return {503, "Service Unavailable", "Too many requests come from your address."};
+    case AnswerReason::ConnectionLimit:
+      return {503, "Service Unavailable", "Your address has too many requests under way."};
     case AnswerReason::TooManyConnections:
       return {503, "Service Unavailable", "The proxy has too many connections."};
     case AnswerReason::NoTable:
@@ -107,8 +113,10 @@ Wording wording_of(AnswerReason reason) {
   return {500, "Internal Server Error", ""};
 }
 
-/// RFC 9110 §15.4.
-std::string_view redirect_phrase(int status) {
+/// RFC 9110 §15.4, RFC 6585 §4. What settings make of refusals has no other words.
+std::string_view phrase_of(int status) {
+  if (status >= 500) return "Service Unavailable";
+  if (status >= 400) return "Too Many Requests";
   constexpr std::string_view kPhrases[] = {
       "Multiple Choices", "Moved Permanently",  "Found",
       "See Other",        "Not Modified",       "Use Proxy",
@@ -136,20 +144,35 @@ int status_of(AnswerReason reason) {
   return wording_of(reason).status;
 }
 
-std::string make_refusing_close(AnswerReason reason, unsigned retry_after) {
-  const auto [status, phrase, sentence] = wording_of(reason);
+int status_of(AnswerReason reason, const table::AnswerStatus& settings) {
+  switch (reason) {
+    case AnswerReason::HttpsRedirect:
+      return settings.https_redirect;
+    case AnswerReason::RateLimit:
+      return settings.rate_limit;
+    case AnswerReason::ConnectionLimit:
+      return settings.connection_limit;
+    default:
+      return status_of(reason);
+  }
+}
+
+std::string make_refusing_close(AnswerReason reason, int status, unsigned retry_after) {
+  const auto wording = wording_of(reason);
+  const bool is_for_now = wording.status == 503;
   // RFC 6455 §7.4.1 and IANA's registry: policy violation, try again later, bad gateway.
-  const std::uint16_t code = status == 503 ? 1013 : status >= 500 ? 1014 : 1008;
-  auto text = fmt::format("{} {}", status, sentence);
-  if (status == 503) text += fmt::format(" Retry after {} s.", retry_after);
+  const std::uint16_t code = is_for_now ? 1013 : status >= 500 ? 1014 : 1008;
+  auto text = fmt::format("{} {}", status, wording.sentence);
+  if (is_for_now) text += fmt::format(" Retry after {} s.", retry_after);
   return make_close_frame(FrameWatcher::Sender::Server, code, text);
 }
 
 std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
   auto [status, phrase, sentence] = wording_of(reason);
-  if (reason == AnswerReason::Redirect) {
-    status = request.redirect_status;
-    phrase = redirect_phrase(status);
+  const bool is_for_now = status == 503;
+  if (request.status != 0 && request.status != status) {
+    status = request.status;
+    phrase = phrase_of(status);
   }
   std::string body;
   std::string_view type;
@@ -185,7 +208,7 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     text += request.hsts;
     text += "\r\n";
   }
-  if (status == 503) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
+  if (is_for_now) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
   text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
   // RFC 9110 §15.4.5: nobody reads a body behind a 304.
   if (has_content && !request.head_only && status != 304) text += body;

@@ -4,16 +4,19 @@
 #include <string_view>
 
 #include "proxy/counters.h"
+#include "table/table.h"
 
 namespace weir::proxy {
 
 /// The status code of an answer that weir gives itself.
 int status_of(AnswerReason reason);
+/// The same where settings may say another one.
+int status_of(AnswerReason reason, const table::AnswerStatus& settings);
 
 struct AnswerRequest {
   std::string_view accept;        ///< the Accept field, empty if there is none
   std::string_view location;      ///< for redirects
-  int redirect_status = 0;        ///< 300 to 308, of AnswerReason::Redirect
+  int status = 0;                 ///< 0: the reason's own
   std::string_view fields;        ///< whole lines more, CRLF included
   std::string_view route_fields;  ///< more of them, of the route's every response
   std::string_view hsts;          ///< Strict-Transport-Security, over TLS
@@ -26,7 +29,7 @@ struct AnswerRequest {
 std::string make_answer(AnswerReason reason, const AnswerRequest& request);
 
 /// The same for a WebSocket that weir has opened only to say so: a Close frame with code and
-/// reason.
-std::string make_refusing_close(AnswerReason reason, unsigned retry_after);
+/// reason. `status` is that of the answer.
+std::string make_refusing_close(AnswerReason reason, int status, unsigned retry_after);
 
 }  // namespace weir::proxy

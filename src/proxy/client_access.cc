@@ -46,6 +46,20 @@ Task<ClientConnection::AccessRefusal> ClientConnection::check_access(const Route
   co_return refusal;
 }
 
+std::optional<AnswerReason> ClientConnection::count_client(const ClientLimits& limits) {
+  const auto client = limits.counted(exchange_->origin.client);
+  if (!client) return std::nullopt;
+  auto& use = worker_.client_use;
+  if (limits.at_once() != 0 && !use.take(*client, limits.at_once(), exchange_->client_place)) {
+    return AnswerReason::ConnectionLimit;
+  }
+  if (limits.has_rates() && !use.may_ask(*client, limits.rates(), loop().now(),
+                                         worker_.counters.limited_clients_forgotten)) {
+    return AnswerReason::RateLimit;
+  }
+  return std::nullopt;
+}
+
 bool ClientConnection::find_auth_service(const table::ExternalAuth& auth, std::string_view target,
                                          Subrequest::What& what) {
   // What a client sends may be in it, and must not be more than the target.

@@ -284,6 +284,12 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
 
   const auto& table = worker_.table;
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
+  if (const auto* blocked = table.blocked(); blocked != nullptr) {
+    exchange.origin.read(request, arrival(), table.forwarded());
+    if (blocked->blocks(request, exchange.origin.client, worker_.matcher)) {
+      co_return co_await answer(AnswerReason::Blocked);
+    }
+  }
   exchange.host = HostRef(table.find_host(exchange.host_name));
   if (exchange.host == nullptr) co_return co_await answer(AnswerReason::NoRoute);
   const auto& host = exchange.host->policy();
@@ -320,7 +326,6 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   }
   if (route->backends.empty()) co_return co_await answer(AnswerReason::NoRoute);
   const auto& chosen = LiveTable::choose_backend(*route, worker_.random);
-  if (!exchange.upgrade.empty()) begin_handshake(chosen);
   co_return co_await pass_rules(table.find_backend(chosen));
 }
 
@@ -328,14 +333,20 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   auto& exchange = *exchange_;
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
-  if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
-  if (worker_.table.settings().headers.request_id) {
-    const auto* sent = request.find(FieldName::XRequestId);
-    if (sent == nullptr || sent->value.empty()) {
-      exchange.request_id = worker_.request_ids.make(exchange.request_id_storage);
-    }
+  const auto* rules = exchange.host->rules_of(route);
+  if (rules != nullptr && rules->canary) {
+    backend = choose_canary(*rules->canary, std::move(backend));
   }
-  if (const auto* rules = exchange.host->rules_of(route); rules && rules->is_guarded) {
+  if (!exchange.upgrade.empty()) {
+    begin_handshake(backend == nullptr ? route.backends.front().backend : backend->name());
+  }
+  if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
+  settle_request_id();
+  if (rules != nullptr && rules->is_guarded) {
+    if (rules->limits) {
+      const auto over = count_client(*rules->limits);
+      if (over) co_return co_await answer(*over);
+    }
     const auto refused = co_await check_access(*rules);
     if (refused.gone) co_return Next::Close;
     if (refused.reason) co_return co_await answer(*refused.reason, refused.location);
@@ -355,6 +366,21 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
+}
+
+void ClientConnection::settle_request_id() {
+  if (!worker_.table.settings().headers.request_id) return;
+  const auto* sent = exchange_->request.find(FieldName::XRequestId);
+  if (sent != nullptr && !sent->value.empty()) return;
+  exchange_->request_id = worker_.request_ids.make(exchange_->request_id_storage);
+}
+
+BackendRef ClientConnection::choose_canary(const CanaryRules& rules, BackendRef primary) {
+  auto canary = worker_.table.find_backend(rules.backend());
+  if (canary == nullptr || canary->empty()) return primary;
+  const bool takes =
+      rules.takes(exchange_->request, primary.get(), *canary, worker_.matcher, worker_.random);
+  return takes ? canary : primary;
 }
 
 bool ClientConnection::settle_cors() {
@@ -384,13 +410,15 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);
   }
+  const auto status =
+      redirect_status == 0 ? status_of(reason, worker_.table.settings().status) : redirect_status;
   const bool unread_body = !exchange_->request_body.done();
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
                           reason != AnswerReason::BodyTooLarge;
   AnswerRequest how;
   how.location = location;
-  how.redirect_status = redirect_status;
+  how.status = status;
   how.fields = exchange_->answer_fields;
   how.route_fields = exchange_->route_lines;
   how.head_only = request.method == "HEAD";
@@ -403,7 +431,6 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
     }
   }
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  const auto status = redirect_status == 0 ? status_of(reason) : redirect_status;
   worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;
@@ -417,7 +444,8 @@ Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reas
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[1].add();
   auto bytes = make_websocket_answer(exchange_->handshake);
-  bytes += make_refusing_close(reason, worker_.retry_after());
+  const auto status = status_of(reason, worker_.table.settings().status);
+  bytes += make_refusing_close(reason, status, worker_.retry_after());
   const bool written = co_await write_all(std::move(bytes));
   co_return written ? Next::Linger : Next::Close;
 }

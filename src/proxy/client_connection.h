@@ -86,8 +86,12 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// The canary, if it gets the request; else `primary`.
+  BackendRef choose_canary(const CanaryRules& rules, BackendRef primary);
   /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
   Task<Next> pass_rules(BackendRef backend);
+  /// X-Request-ID: the client's, or one that is made here.
+  void settle_request_id();
   /// Why a request may not go on; nothing set: it may.
   struct AccessRefusal {
     std::optional<AnswerReason> reason;
@@ -95,6 +99,8 @@ class ClientConnection final : public Fiber, public OpenConnection {
     bool gone = false;     ///< the client has left
   };
   Task<AccessRefusal> check_access(const RouteRules& rules);
+  /// Counts the request as its client's. Nothing: that may have it.
+  std::optional<AnswerReason> count_client(const ClientLimits& limits);
   /// May wait for a check of the password; then the worker's others go on.
   Task<AccessRefusal> check_password(const table::BasicAuth& basic);
   /// What CORS says of the route's responses. True: it is the answer already.

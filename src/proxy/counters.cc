@@ -86,6 +86,12 @@ const char* reason_name(AnswerReason reason) {
       return "redirect";
     case AnswerReason::PatternLimit:
       return "pattern_limit";
+    case AnswerReason::RateLimit:
+      return "rate_limit";
+    case AnswerReason::ConnectionLimit:
+      return "connection_limit";
+    case AnswerReason::Blocked:
+      return "blocked";
     case AnswerReason::Count:
       break;
   }

@@ -66,6 +66,9 @@ enum class AnswerReason : std::uint8_t {
   CorsPreflight,             // 204: what a page of another origin may do
   Redirect,                  // 300 to 308: by the route or the host
   PatternLimit,              // 500: which route it is takes too long to find out
+  RateLimit,                 // 503, or what settings say: a client asks too often
+  ConnectionLimit,           // 503, or what settings say: a client has too much open
+  Blocked,                   // 403: by the settings' lists of whom nobody wants
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -115,8 +118,9 @@ struct alignas(64) Counters {
   Cell drain_cut_connections;
   Cell drained_tunnels;  // likewise
   Cell drain_cut_tunnels;
-  Cell requests_waiting;  // gauge: for an endpoint with room
-  Cell requests_queued;   // had to wait so
+  Cell requests_waiting;           // gauge: for an endpoint with room
+  Cell requests_queued;            // had to wait so
+  Cell limited_clients_forgotten;  // ClientUse::may_ask
   Cell upstream_handshakes_ok;
   Cell upstream_handshakes_failed;
   Cell upstream_handshakes_resumed;  // of those that were ok

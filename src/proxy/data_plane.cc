@@ -35,7 +35,7 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
   for (unsigned i = 0; i < options.threads; ++i) {
     auto& worker = *plane->workers_.emplace_back(
         std::make_unique<Worker>(plane->options_, ticket_seed, self_signed, plane->tunnels_,
-                                 plane->backends_, plane->passwords_));
+                                 plane->backends_, plane->passwords_, plane->client_use_));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
       const auto fd = bind_listener(address, /*first=*/i == 0);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/client_limits.h"
 #include "proxy/counters.h"
 #include "proxy/delta.h"
 #include "proxy/options.h"
@@ -70,6 +71,7 @@ class DataPlane {
   TunnelRegistry tunnels_;
   SharedBackends backends_;
   PasswordChecker passwords_;
+  ClientUse client_use_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

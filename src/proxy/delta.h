@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/basic_auth.h"
+#include "proxy/block_rules.h"
 #include "proxy/host_rules.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
@@ -41,6 +42,7 @@ struct Delta {
   };
 
   std::optional<table::Settings> settings;
+  std::shared_ptr<const BlockRules> blocked;  ///< of the settings, if there are any
   std::vector<NamedCertificate> certificates;
   std::vector<std::string> removed_certificates;
   std::vector<std::shared_ptr<const table::Backend>>

@@ -54,6 +54,7 @@ void Exchange::reset() {
   field_edits.clear();
   tried.clear();
   handshake_counters = nullptr;
+  client_place.release();
   to_backend.clear();
   to_client.clear();
 }

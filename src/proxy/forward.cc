@@ -219,6 +219,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.seen = relay.take_seen();
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
+    start.client_place = std::move(exchange_->client_place);
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&

@@ -28,9 +28,11 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
     const auto& access = route.rules->access;
     if (has_rules) {
       auto& rules = made->routes_.emplace_back();
-      rules.is_guarded = access != table::Access{};
+      rules.is_guarded = access != table::Access{} || route.rules->limits;
       rules.access = AccessRules(access);
       if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
+      if (route.rules->limits) rules.limits.emplace(*route.rules->limits);
+      if (route.rules->canary) rules.canary.emplace(*route.rules->canary);
     }
     if (has_patterns) made->patterns_.push_back(make_pattern(route.match));
   }

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "proxy/access_rules.h"
+#include "proxy/canary_rules.h"
+#include "proxy/client_limits.h"
 #include "proxy/cors_rules.h"
 #include "table/table.h"
 #include "util/regex.h"
@@ -14,8 +16,10 @@ namespace weir::proxy {
 
 /// table::RouteRules, made ready to be asked.
 struct RouteRules {
-  bool is_guarded = false;  ///< somebody may not come in, or an auth service says who may
+  bool is_guarded = false;  ///< somebody may not come in, at all or so often
   AccessRules access;
+  std::optional<ClientLimits> limits;
+  std::optional<CanaryRules> canary;
   std::optional<CorsRules> cors;
 };
 

@@ -84,6 +84,7 @@ void LiveTable::adopt(const Delta& delta) {
     settings_ = *delta.settings;
     hsts_ = hsts_of(settings_);
     forwarded_ = ForwardedTrust(settings_.forwarded);
+    blocked_ = delta.blocked;
   }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {

@@ -48,6 +48,8 @@ class LiveTable {
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
   const ForwardedTrust& forwarded() const { return forwarded_; }
+  /// nullptr: nobody is blocked.
+  const BlockRules* blocked() const { return blocked_.get(); }
   /// The value of Strict-Transport-Security for responses over TLS; empty: none.
   const std::string& hsts() const { return hsts_; }
 
@@ -136,6 +138,7 @@ class LiveTable {
   table::Settings settings_;
   std::string hsts_;
   ForwardedTrust forwarded_;
+  std::shared_ptr<const BlockRules> blocked_;
   std::size_t passthrough_hosts_ = 0;
   NamedSet<HostRef> hosts_;
   NamedSet<BackendRef> backends_;

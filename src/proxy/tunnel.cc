@@ -114,6 +114,7 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       from_{Direction(FrameWatcher::Sender::Client), Direction(FrameWatcher::Sender::Server)},
       endpoint_(std::move(start.endpoint)),
       place_(std::move(start.place)),
+      client_place_(std::move(start.client_place)),
       timer_(*this),
       id_(worker.tunnels.registry().next_id()),
       opened_(worker.loop.now()),

@@ -46,6 +46,7 @@ struct TunnelStart {
   util::IpAddress client;
   std::optional<AuthQuestion> auth;  ///< to be asked again from time to time
   AddressCounts::Place place;        ///< of the connection, which the tunnel counts on
+  ClientUse::Place client_place;     ///< of the request
   RoutePlace total_place;
   RoutePlace route_place;
   EndpointPlace endpoint_place;
@@ -214,6 +215,7 @@ class Tunnel final : public IoListener,
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Extras> extras_;
   AddressCounts::Place place_;
+  ClientUse::Place client_place_;
   Timer timer_;
   const std::uint64_t id_;
   const TimerWheel::TimePoint opened_;

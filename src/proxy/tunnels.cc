@@ -37,6 +37,13 @@ milliseconds window_of(const table::TunnelPolicy& policy, Then then) {
   return milliseconds(then == Then::Cut ? 0 : policy.drain_window_ms);
 }
 
+bool leads_to(const table::Route& route, const std::string& backend) {
+  const auto& canary = route.rules->canary;
+  return std::ranges::find(route.backends, backend, &table::WeightedBackend::backend) !=
+             route.backends.end() ||
+         (canary && canary->backend == backend);
+}
+
 /// Endpoints are sorted by id.
 const table::Endpoint* find(const table::Backend& backend, const Endpoint& endpoint) {
   const auto& all = backend.endpoints;
@@ -114,9 +121,7 @@ void Tunnels::follow_group(TunnelGroup& group, const table::Host* host) {
     const auto route = std::ranges::find(host->routes, group.match, &table::Route::match);
     if (route != host->routes.end()) {
       const auto& policy = route->tunnels;
-      stays = policy->websocket &&
-              std::ranges::find(route->backends, group.backend, &table::WeightedBackend::backend) !=
-                  route->backends.end();
+      stays = policy->websocket && leads_to(*route, group.backend);
       admits_others = policy->allowed_origins != group.policy->allowed_origins;
       if (policy != group.policy) take_policy(group, policy);
     }

@@ -12,8 +12,8 @@ namespace weir::proxy {
 
 Worker::Worker(const Options& options, std::string ticket_seed,
                std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
-               SharedBackends& backends, PasswordChecker& passwords)
-    : state_(options, std::move(ticket_seed), registry, backends, passwords) {
+               SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use)
+    : state_(options, std::move(ticket_seed), registry, backends, passwords, client_use) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 

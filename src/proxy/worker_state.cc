@@ -15,7 +15,8 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 }  // namespace
 
 WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-                         SharedBackends& backends, PasswordChecker& checker)
+                         SharedBackends& backends, PasswordChecker& checker,
+                         ClientUse& use_by_clients)
     : options(with),
       endpoints(loop, backends),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
@@ -28,6 +29,7 @@ WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelReg
       by_address(with.limits.connections_per_address),
       held(loop, with.limits.held_bytes, counters),
       passwords(checker),
+      client_use(use_by_clients),
       random(std::random_device{}() | 1U) {}
 
 WorkerState::~WorkerState() = default;

@@ -8,6 +8,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "proxy/access_log.h"
+#include "proxy/client_limits.h"
 #include "proxy/connection_limits.h"
 #include "proxy/counters.h"
 #include "proxy/endpoint.h"
@@ -55,7 +56,7 @@ struct WorkerState {
 
   /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
   WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-              SharedBackends& backends, PasswordChecker& checker);
+              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients);
   ~WorkerState();
 
   const Options& options;
@@ -75,6 +76,7 @@ struct WorkerState {
   AddressCounts by_address;
   HeldBytes held;
   PasswordChecker& passwords;  ///< all workers'
+  ClientUse& client_use;       ///< of all workers
   KnownPasswords known_passwords;
   std::size_t refused_open = 0;  ///< RefusedConnections
   util::RegexMatcher matcher;    ///< of hosts whose paths are patterns

@@ -196,6 +196,9 @@ class Collector : public prometheus::Collectable {
           sum(&Counters::requests_waiting));
     counter("weir_proxy_requests_queued_total", "Requests that had to wait so.",
             sum(&Counters::requests_queued));
+    counter("weir_proxy_limited_clients_forgotten_total",
+            "Clients whose requests no longer count, because more clients ask than are counted.",
+            sum(&Counters::limited_clients_forgotten));
   }
 
   using TunnelCellOf = std::function<const proxy::Cell&(const TunnelCounters&)>;

@@ -108,6 +108,7 @@ struct AddTo {
   proxy::Delta& delta;
 
   void operator()(std::unique_ptr<table::Settings> settings) const {
+    delta.blocked = proxy::BlockRules::make(settings->blocked);
     delta.settings = std::move(*settings);
   }
   void operator()(proxy::Delta::NamedCertificate certificate) const {
@@ -191,6 +192,7 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
   switch (key.kind) {
     case table::ResourceKind::Settings:
       delta.settings = table::Settings{};
+      delta.blocked = nullptr;
       break;
     case table::ResourceKind::Certificate:
       delta.removed_certificates.push_back(key.name);

@@ -29,11 +29,12 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 Regex::~Regex() = default;
 
-Result<Regex> Regex::compile(std::string_view pattern) {
+Result<Regex> Regex::compile(std::string_view pattern, Case letters) {
   int error = 0;
   PCRE2_SIZE offset = 0;
-  auto* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                             PCRE2_CASELESS | PCRE2_NEVER_UTF, &error, &offset, nullptr);
+  const std::uint32_t options = PCRE2_NEVER_UTF | (letters == Case::Ignored ? PCRE2_CASELESS : 0U);
+  auto* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options,
+                             &error, &offset, nullptr);
   if (code != nullptr) return Regex(code);
   PCRE2_UCHAR text[256] = {};
   pcre2_get_error_message(error, text, sizeof text);
@@ -42,6 +43,12 @@ Result<Regex> Regex::compile(std::string_view pattern) {
 
 void Regex::hasten() {
   pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
+}
+
+std::optional<Result<Regex>> compile_map_pattern(std::string_view text) {
+  if (text.starts_with("~*")) return Regex::compile(text.substr(2));
+  if (text.starts_with('~')) return Regex::compile(text.substr(1), Regex::Case::Heeded);
+  return std::nullopt;
 }
 
 void RegexMatcher::Free::operator()(pcre2_real_jit_stack_8* stack) const {

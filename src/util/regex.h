@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "util/result.h"
@@ -14,7 +15,7 @@ struct pcre2_real_match_data_8;
 
 namespace weir::util {
 
-/// A regular expression in PCRE2's language, over bytes, for which upper and lower case are one.
+/// A regular expression in PCRE2's language, over bytes.
 /// Immutable once made; any number of threads match by it, each with a RegexMatcher of its own.
 class Regex {
  public:
@@ -22,8 +23,10 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
   ~Regex();
 
+  enum class Case : std::uint8_t { Ignored, Heeded };
+
   /// Malformed: it is no regular expression, or too large a one; says why and where.
-  static Result<Regex> compile(std::string_view pattern);
+  static Result<Regex> compile(std::string_view pattern, Case letters = Case::Ignored);
 
   /// Makes machine code of it, so that matching takes a tenth of the time. Costs as much as ten
   /// compilations. Where the system allows none, nothing changes.
@@ -38,6 +41,10 @@ class Regex {
   };
   std::unique_ptr<pcre2_real_code_8, Free> code_;
 };
+
+/// As nginx's `map` tells patterns from texts: "~pattern", or "~*pattern" for which upper and lower
+/// case are one. nullopt: it is a text.
+std::optional<Result<Regex>> compile_map_pattern(std::string_view text);
 
 /// What matching needs, and what the last match took. Of one thread. Allocates at the first match
 /// and then no more.

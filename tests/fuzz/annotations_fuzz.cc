@@ -77,17 +77,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (auto& [name, share] : shares_of(ingress, read.policies)) {
     shares.insert_or_assign(Age(ingress.meta), std::move(share));
   }
+  // For what they say if they are a canary's.
+  auto primary = make_ingress({});
+  primary.meta.name = "younger";
+  primary.meta.creation_timestamp = 1;
+  primary.rules[0].paths[0].backend.service = "primary";
+  for (auto& [name, share] : shares_of(primary, defaults)) {
+    shares.insert_or_assign(Age(primary.meta), std::move(share));
+  }
   const auto no_certificate = [](const NamespacedName&) { return nullptr; };
   const auto built =
       build_host({"a.example", shares, {true, {}}, std::nullopt, *defaults, no_certificate});
   check_bounds(built.problems);
   check_travels(built.host);
 
-  BackendClaims claims;
-  claims.add(Age(ingress.meta), read.policies);
+  const auto key = backends_of(ingress).at(0);
+  ClaimsByBackend claims;
+  claims[key].add(Age(ingress.meta), read.policies);
   table::Backend backend;
-  backend.name = "ns/shop:80";
-  claims.apply_to(backend, built.backends.at(0), *defaults);
+  backend.name = to_string(key);
+  apply_claims(backend, key, claims, {}, *defaults);
   check_travels(backend);
   return 0;
 }

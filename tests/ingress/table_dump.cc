@@ -60,7 +60,6 @@ struct Dumper {
                          settings.hsts->preload ? ",preload" : "");
     }
     if (settings.underscores_in_headers) out += " underscores";
-    if (!settings.headers.request_id) out += " no-request-id";
     const auto& forwarded = settings.forwarded;
     if (forwarded.trust_forwarded) out += " trust-forwarded";
     if (forwarded.header != "X-Forwarded-For") out += " forwarded-for=" + forwarded.header;
@@ -72,6 +71,10 @@ struct Dumper {
                          all.open_burst, all.open_wait_ms);
     }
     out += '\n';
+    out += others(as_sent(settings),
+                  {"default_certificate", "forwarded", "hsts", "public_http_port",
+                   "public_https_port", "tls", "tunnels", "underscores_in_headers"},
+                  "  ");
   }
 
   void operator()(const table::Certificate& certificate) const {

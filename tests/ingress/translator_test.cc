@@ -49,6 +49,53 @@ TEST_F(TranslatorTest, FirstUpdateGivesTheSettingsOnly) {
   EXPECT_THAT(put(), IsEmpty());
 }
 
+kube::Ingress canary(std::string name, kube::IngressRule rule, const std::string& weight) {
+  auto made = ingress(std::move(name), {std::move(rule)});
+  made.meta.annotations["nginx.ingress.kubernetes.io/canary"] = "true";
+  made.meta.annotations["nginx.ingress.kubernetes.io/canary-weight"] = weight;
+  return made;
+}
+
+TEST_F(TranslatorTest, AWeightOfACanaryTouchesTheHostOfItsPathsOnly) {
+  auto sticky = ingress("a", {rule("a.example", "/", to("shop"))});
+  sticky.meta.annotations["nginx.ingress.kubernetes.io/affinity"] = "cookie";
+  put(test::service("shop"), test::service("next"), sticky,
+      ingress("b", {rule("b.example", "/", to("shop"))}),
+      canary("c", rule("a.example", "/", to("next")), "10"));
+  EXPECT_THAT(put(canary("c", rule("a.example", "/", to("next")), "20")),
+              ElementsAre("host a.example"));
+  EXPECT_THAT(remove(kube::Kind::Ingress, "c"),
+              ElementsAre("host a.example", "no backend default/next:80"));
+}
+
+TEST_F(TranslatorTest, ACanaryFollowsTheAffinityOfItsPrimary) {
+  auto primary = ingress("a", {rule("a.example", "/", to("shop"))});
+  put(test::service("shop"), test::service("next"), primary,
+      canary("c", rule("a.example", "/", to("next")), "10"));
+  primary.meta.annotations["nginx.ingress.kubernetes.io/affinity"] = "cookie";
+  EXPECT_THAT(put(primary),
+              ElementsAre("backend default/next:80", "backend default/shop:80", "host a.example"));
+  const auto& next = std::get<table::Backend>(last_.upserts.at(0));
+  ASSERT_TRUE(next.sticky_cookie);
+  EXPECT_EQ(next.sticky_cookie->salt, "default-next-80");
+  primary.meta.annotations.erase("nginx.ingress.kubernetes.io/affinity");
+  EXPECT_THAT(put(primary),
+              ElementsAre("backend default/next:80", "backend default/shop:80", "host a.example"));
+}
+
+TEST_F(TranslatorTest, ACanaryMakesNoHostAndWaitsForItsPrimary) {
+  put();
+  EXPECT_THAT(put(canary("c", rule("a.example", "/", to("next")), "10")), IsEmpty());
+  ASSERT_FALSE(last_.appeared.empty());
+  EXPECT_EQ(last_.appeared.front().code, "CanaryWithoutPrimary");
+  EXPECT_THAT(put(ingress("a", {rule("a.example", "/", to("shop"))})),
+              ElementsAre("backend default/next:80", "backend default/shop:80", "host a.example"));
+  EXPECT_EQ(last_.disappeared.front().code, "CanaryWithoutPrimary");
+  EXPECT_THAT(
+      remove(kube::Kind::Ingress, "a"),
+      ElementsAre("no backend default/next:80", "no backend default/shop:80", "no host a.example"));
+}
+
 TEST_F(TranslatorTest, EndpointChangeTouchesItsBackendsOnly) {
   put(test::service("shop"), test::service("other"), test::slice("s", "shop", {"10.0.0.1"}),
       ingress("a", {rule("a.example", "/", to("shop"))}),

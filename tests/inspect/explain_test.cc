@@ -111,6 +111,38 @@ spec:
   EXPECT_THAT(explain_of(input, {.url = "https://c.example/"}), HasSubstr("self-signed"));
 }
 
+TEST(Explain, SaysHowACanaryIsChosen) {
+  const auto text = explain_of(manifest(R"(
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: a
+  annotations: {nginx.ingress.kubernetes.io/affinity: cookie}
+spec:
+  rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: try
+  annotations:
+    nginx.ingress.kubernetes.io/canary: "true"
+    nginx.ingress.kubernetes.io/canary-by-header: X-Try
+    nginx.ingress.kubernetes.io/canary-by-cookie: try
+    nginx.ingress.kubernetes.io/canary-weight: "7"
+spec:
+  rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: b, port: {number: 80}}}}]}}]
+)"),
+                               {.url = "http://a.example/"});
+  EXPECT_THAT(text,
+              HasSubstr("canary default/b:80, while it has endpoints: by the cookie that ties "
+                        "a client to it, else where header X-Try is always (never: not), "
+                        "else where cookie try is always (never: not), else by weight 7 of "
+                        "100\nbackend default/b:80\n  no endpoints: gets nothing\n"));
+  EXPECT_THAT(text, HasSubstr("all other requests:\nbackend default/a:80\n  no endpoints: answer "
+                              "503\n"));
+}
+
 TEST(Explain, OfManyRoutesThatDoNotFitShowsSome) {
   std::string text =
       "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspec:\n  rules:\n"

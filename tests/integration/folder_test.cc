@@ -115,6 +115,51 @@ TEST_F(Folder, AnAuthServiceOfTheSameHostIsAskedAndHeedsACookie) {
   EXPECT_FALSE(open_websocket(socket, "auth.example"));
 }
 
+/// An Ingress for all paths of a host, with annotations.
+std::string annotated(const std::string& name, const std::string& host, const std::string& service,
+                      const std::string& annotations) {
+  return "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: " + name +
+         "\n  annotations: {" + annotations + "}\nspec:\n  rules:\n  - host: " + host +
+         "\n    http:\n      paths:\n      - {path: /, pathType: Prefix, backend: {service: "
+         "{name: " +
+         service + ", port: {number: 80}}}}\n";
+}
+
+TEST_F(Folder, ACanaryTakesWhatItsHeaderAndItsWeightSay) {
+  Backend next(always("next"));
+  const auto write = [&](const std::string& weight) {
+    folder_.replace("canary.yaml",
+                    manifest::service("next", {next.port()}) +
+                        annotated("primary", "canary.example", "good", "") +
+                        annotated("canary", "canary.example", "next",
+                                  "nginx.ingress.kubernetes.io/canary: 'true', "
+                                  "nginx.ingress.kubernetes.io/canary-by-header: X-Try, "
+                                  "nginx.ingress.kubernetes.io/canary-weight: '" +
+                                      weight + "'"));
+  };
+  const auto ask = [&](const std::string& fields) {
+    auto socket = Socket::connect(proxy_->ports().http);
+    socket.send("GET / HTTP/1.1\r\nHost: canary.example\r\n" + fields + "\r\n");
+    return receive_response(socket).body;
+  };
+  write("0");
+  ASSERT_TRUE(eventually([&] { return ask("X-Try: always\r\n") == "next"; }));
+  EXPECT_EQ(ask(""), "hello");
+  write("100");
+  ASSERT_TRUE(eventually([&] { return ask("") == "next"; }));
+  EXPECT_EQ(ask("X-Try: never\r\n"), "hello");
+}
+
+TEST_F(Folder, AClientThatAsksTooOftenIsRefused) {
+  folder_.replace("limited.yaml",
+                  annotated("limited", "limited.example", "good",
+                            "nginx.ingress.kubernetes.io/limit-rpm: '1', "
+                            "nginx.ingress.kubernetes.io/limit-burst-multiplier: '2'"));
+  ASSERT_TRUE(eventually([&] { return status("limited.example") == 503; }));
+  EXPECT_EQ(proxy_->metric("weir_proxy_local_answers_total{reason=\"no_endpoint\"}"), 0);
+  EXPECT_GE(proxy_->metric("weir_proxy_local_answers_total{reason=\"rate_limit\"}"), 1);
+}
+
 TEST_F(Folder, AMissingServiceIs503AndSaidSo) {
   folder_.replace("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
   EXPECT_TRUE(eventually([&] { return status("lost.example") == 503; }));

@@ -44,6 +44,16 @@ TEST(TableHolder, ANewTableIsADeltaOfAllItHas) {
   EXPECT_EQ(holder.held().size(), 4U);
 }
 
+TEST(TableHolder, SettingsComeWithTheRulesOfWhomTheyBlock) {
+  TableHolder holder;
+  table::Settings blocking;
+  blocking.blocked.user_agents = {"~bad"};
+  const auto change = holder.apply(with({encode(blocking)}));
+  EXPECT_NE(change.delta->blocked, nullptr);
+  const auto next = holder.apply(with({encode(settings("a/tls"))}));
+  EXPECT_EQ(next.delta->blocked, nullptr);
+}
+
 TEST(TableHolder, WhatIsHeldAlreadyIsNoChange) {
   TableHolder holder;
   const auto table = with({encode(make_host("a.example")), encode(make_host("b.example"))});

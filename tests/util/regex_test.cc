@@ -23,6 +23,28 @@ TEST(Regex, MatchesAnywhereInUpperAndLowerCase) {
   }
 }
 
+TEST(Regex, HeedsCaseIfToldSo) {
+  RegexMatcher matcher;
+  const auto heeds = Regex::compile("bC", Regex::Case::Heeded);
+  ASSERT_TRUE(heeds);
+  EXPECT_EQ(matcher.match(*heeds, "abCd"), Outcome::Match);
+  EXPECT_EQ(matcher.match(*heeds, "abcd"), Outcome::None);
+}
+
+TEST(Regex, IsTheKeyOfAMapBehindATilde) {
+  RegexMatcher matcher;
+  EXPECT_FALSE(compile_map_pattern("bC"));
+  const auto heeds = compile_map_pattern("~bC");
+  ASSERT_TRUE(heeds && *heeds);
+  EXPECT_EQ(matcher.match(**heeds, "abc"), Outcome::None);
+  const auto ignores = compile_map_pattern("~*bC");
+  ASSERT_TRUE(ignores && *ignores);
+  EXPECT_EQ(matcher.match(**ignores, "abc"), Outcome::Match);
+  const auto wrong = compile_map_pattern("~*(");
+  ASSERT_TRUE(wrong);
+  EXPECT_FALSE(*wrong);
+}
+
 TEST(Regex, HasTheGroupsOfTheLastMatch) {
   RegexMatcher matcher;
   const auto some = regex("/(a)?(b*)(c)");

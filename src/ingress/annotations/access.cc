@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "ingress/annotations/themes.h"
 #include "ingress/names.h"
@@ -14,6 +15,7 @@ namespace weir::ingress {
 namespace {
 
 constexpr std::size_t kMostNetworks = 1'000;
+constexpr std::uint32_t kMostLimited = 1'000'000;
 
 bool is_network(std::string_view text) {
   return util::IpPrefix::parse(text).has_value();
@@ -122,6 +124,17 @@ void set_cors_origins(Policies& policies, std::vector<std::string> origins) {
       policies.wrong_cors_origins.push_back(std::move(origin));
     }
   }
+}
+
+template <auto kField, class Value>
+void set_limit(Policies& policies, Value value) {
+  policies.limits.*kField = std::move(value);
+}
+
+/// Their fields are smaller than the number's type.
+template <auto kField>
+void set_limit_number(Policies& policies, std::uint64_t number) {
+  policies.limits.*kField = static_cast<std::uint32_t>(number);
 }
 
 constexpr std::string_view kAuthType = "nginx.ingress.kubernetes.io/auth-type";
@@ -324,17 +337,31 @@ AnnotationTheme access_annotations() {
            .effect = Effect::InEffect,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-allowlist",
-           .type = List{',', "an address or network", 1'000},
-           .text = "Addresses that the limits do not count",
-           .aliases = {"nginx.ingress.kubernetes.io/limit-whitelist"}},
+           .type = List{.item = "an address or a network such as 10.0.0.0/8",
+                        .most = kMostNetworks,
+                        .fits = is_network,
+                        .set = set_limit<&table::ClientLimits::exempt>},
+           .text = "Client addresses that `limit-rps`, `limit-rpm` and `limit-connections` do not "
+                   "count",
+           .effect = Effect::InEffect,
+           .aliases = {"nginx.ingress.kubernetes.io/limit-whitelist"},
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-burst-multiplier",
-           .type = Number{1, 1'000},
+           .type = Number{1, 1'000, set_limit_number<&table::ClientLimits::burst_multiplier>},
            .usual = "5",
-           .text = "How much more than its rate a client may have at once"},
+           .text = "So many times `limit-rps`, and `limit-rpm`, a client address may be ahead of "
+                   "that rate",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-connections",
-           .type = Number{0, 1'000'000},
+           .type =
+               Number{0, kMostLimited, set_limit_number<&table::ClientLimits::at_once>, "requests"},
            .usual = "0",
-           .text = "Requests that a client address may have in flight"},
+           .text = "Requests under way and open tunnels that a client address may have at once on "
+                   "the paths of this Ingress together, in each proxy; others get 503 (ConfigMap "
+                   "`limit-conn-status-code`); 0 is no limit",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-rate",
            .type = Number{0, 1'000'000'000, nullptr, "KiB"},
            .usual = "0",
@@ -346,13 +373,21 @@ AnnotationTheme access_annotations() {
            .text = "What is sent before `limit-rate` counts",
            .twin = "limit-rate-after"},
           {.name = "nginx.ingress.kubernetes.io/limit-rpm",
-           .type = Number{0, 1'000'000},
+           .type = Number{0, kMostLimited, set_limit_number<&table::ClientLimits::per_minute>,
+                          "requests"},
            .usual = "0",
-           .text = "Requests a minute of a client address"},
+           .text = "As `limit-rps`, a minute; with both, a request must fit both",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-rps",
-           .type = Number{0, 1'000'000},
+           .type = Number{0, kMostLimited, set_limit_number<&table::ClientLimits::per_second>,
+                          "requests"},
            .usual = "0",
-           .text = "Requests a second of a client address"},
+           .text = "Requests a second of a client address to the paths of this Ingress together, "
+                   "in each proxy. Those that are more than `limit-burst-multiplier` times that "
+                   "ahead get 503 (ConfigMap `limit-req-status-code`); 0 is no limit",
+           .effect = Effect::InEffect,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/satisfy",
            .type = Choice{{"all", "any"},
                           [](Policies& policies, std::size_t index) {

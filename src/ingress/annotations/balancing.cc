@@ -74,10 +74,18 @@ AnnotationTheme balancing_annotations() {
            .difference = "cookies that ingress-nginx gave out are taken; a `balanced` one may lead "
                          "to another endpoint, once, a `persistent` one does not"},
           {.name = "nginx.ingress.kubernetes.io/affinity-canary-behavior",
-           .type = Choice{{"sticky", "legacy"}},
+           .type = Choice{{"sticky", "legacy"},
+                          [](Policies& policies, std::size_t word) {
+                            policies.canary.policy.sticky = word == 0;
+                          }},
            .usual = "sticky",
-           .scope = Scope::Backend,
-           .text = "Whether a client stays on the canary or off it"},
+           .scope = Scope::Ingress,
+           .text = "Of a canary. `sticky`: where the primary has `affinity`, a client stays on the "
+                   "canary or off it, by the same cookie; `legacy`: each request is chosen for "
+                   "anew",
+           .effect = Effect::InEffect,
+           .needs = "nginx.ingress.kubernetes.io/canary",
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/affinity-mode",
            .type = Choice{{"balanced", "persistent"},
                           [](Policies& policies, std::size_t word) {

@@ -149,46 +149,4 @@ AnnotationTheme content_annotations() {
           }};
 }
 
-AnnotationTheme canary_annotations() {
-  return {.title = "Canaries",
-          .text = "",
-          .annotations = {
-              {.name = "nginx.ingress.kubernetes.io/canary",
-               .type = Flag{},
-               .usual = "false",
-               .scope = Scope::Ingress,
-               .text = "The paths are another way for those that another Ingress has"},
-              {.name = "nginx.ingress.kubernetes.io/canary-by-cookie",
-               .type = Text{"a name"},
-               .scope = Scope::Ingress,
-               .text = "Cookie that settles it: always or never",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/canary-by-header",
-               .type = Text{"a header name"},
-               .scope = Scope::Ingress,
-               .text = "Header that settles it: always or never",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/canary-by-header-pattern",
-               .type = Text{"a regular expression"},
-               .scope = Scope::Ingress,
-               .text = "What the header must match",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/canary-by-header-value",
-               .type = Text{"a text"},
-               .scope = Scope::Ingress,
-               .text = "What the header must be",
-               .risk = Risk::Medium},
-              {.name = "nginx.ingress.kubernetes.io/canary-weight",
-               .type = Number{0, 1'000'000},
-               .usual = "0",
-               .scope = Scope::Ingress,
-               .text = "Share of the requests"},
-              {.name = "nginx.ingress.kubernetes.io/canary-weight-total",
-               .type = Number{0, 1'000'000},
-               .usual = "100",
-               .scope = Scope::Ingress,
-               .text = "What that is a share of"},
-          }};
-}
-
 }  // namespace weir::ingress
