@@ -43,8 +43,14 @@ void Exchange::reset() {
   upgrade = {};
   host = nullptr;
   route = nullptr;
+  rules = nullptr;
+  falls_back = false;
   route_lines.clear();
-  route_names = {};
+  route_names.clear();
+  headers.reset();
+  fields_are_settled = false;
+  sets_hsts = false;
+  rewritten.clear();
   set_cookie.clear();
   auth_cookies.clear();
   auth_was_asked = false;
