@@ -178,7 +178,7 @@ void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
     origin = origin_of(ingress);
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
-  built.wants_default_backend = !backend;
+  built.wants_default_backend |= !backend;
   routes.add_root(std::move(origin), backend ? backend : input.default_backend,
                   share == nullptr ? policies.make_default() : policies.make(*share));
 }
@@ -290,8 +290,8 @@ BuiltHost build_www_host(const HostInput& input) {
   built.host.redirects = table::HostRedirects{{}, share.www_of};
   auto certificates = input.wildcard_tls.certificates;
   // That of the other host, if it is for this name as well.
-  const HostInput other{share.www_of, input.shares,   {},
-                        std::nullopt, input.defaults, input.certificate};
+  const HostInput other{share.www_of,      input.shares,    {}, std::nullopt, input.defaults,
+                        input.certificate, input.config_map};
   if (const auto entry = find_tls_entry(other, *share.ingress)) {
     const NamespacedName secret{share.ingress->meta.ns, share.ingress->tls[*entry].secret_name};
     const auto* certificate = secret.name.empty() ? nullptr : input.certificate(secret);
@@ -345,7 +345,7 @@ BuiltHost build_host(const HostInput& input) {
   std::ranges::remove_copy_if(input.shares, std::inserter(own, own.end()), is_www);
   if (own.empty()) return build_www_host(input);
   return build_own_host({input.name, own, input.wildcard_tls, input.default_backend, input.defaults,
-                         input.certificate});
+                         input.certificate, input.config_map});
 }
 
 }  // namespace weir::ingress

@@ -181,7 +181,7 @@ class Explanation {
     explain_client_certificates(*chosen);
     const auto& redirects = *chosen->redirects;
     if (!redirects.other_host.empty()) {
-      return answer(308, "to the same target of host " + shown(redirects.other_host));
+      return answer(https_status(), "to the same target of host " + shown(redirects.other_host));
     }
     if (!redirects.app_root.empty() && *path == "/") {
       return answer(302, "to " + printable(redirects.app_root) + ", the root of the app");
@@ -264,6 +264,9 @@ class Explanation {
     const auto& policy = *host.client_certificates;
     line(2, fmt::format("client certificates, by {}: {}", printable(policy.trust),
                         kModes[static_cast<std::size_t>(policy.mode)]));
+    if (!policy.subject_pattern.empty()) {
+      line(2, printable(fmt::format("whose subject matches {}, else 403", policy.subject_pattern)));
+    }
     const table::ResourceKey key{table::ResourceKind::TrustBundle, policy.trust};
     if (!outcome_.resources.contains(key)) {
       line(2, toned("it is not in the table: 403 to every request", Tone::Bad, colours_));
@@ -320,8 +323,9 @@ class Explanation {
     }
     const bool to_https = route.https_only && !url_.https;
     if (to_https) {
-      line(0, fmt::format("{}: to the same URL over https",
-                          toned("answer 308", Tone::Warning, colours_)));
+      line(0,
+           fmt::format("{}: to the same URL over https",
+                       toned(fmt::format("answer {}", https_status()), Tone::Warning, colours_)));
       line(0, "over https it would go on so:");
     }
     if (route.backends.empty()) {
@@ -336,12 +340,19 @@ class Explanation {
     explain_upgrade(route);
     for (const auto& backend : route.backends) {
       if (route.backends.size() > 1) line(0, fmt::format("weight {}:", backend.weight));
-      explain_backend(backend.backend);
+      const bool has_endpoints = explain_backend(backend.backend);
+      if (!has_endpoints && !route.rules->fallback.empty()) {
+        line(0, "the default backend takes over:");
+        explain_backend(route.rules->fallback);
+      }
     }
+    explain_error_pages(route);
     const auto index = static_cast<std::size_t>(&route - host.routes.data());
     add_settings("route", settings_of(as_sent(host).at("routes").at(index),
                                       {"match", "path", "origin", "https_only", "backends"}));
   }
+
+  int https_status() const { return worker_.table().settings().status.https_redirect; }
 
   void explain_upgrade(const table::Route& route) {
     const auto* upgrade = find_header(question_, "Upgrade");
@@ -360,11 +371,20 @@ class Explanation {
     }
   }
 
-  void explain_backend(const std::string& name) {
+  void explain_error_pages(const table::Route& route) {
+    const auto& pages = route.rules->error_pages;
+    if (!pages) return;
+    line(0,
+         printable(fmt::format("answers {}{}: {} answers instead", fmt::join(pages->statuses, ", "),
+                               pages->only_own ? " of weir itself" : "", pages->backend)));
+  }
+
+  /// False: there is nobody to answer.
+  bool explain_backend(const std::string& name) {
     const auto found = outcome_.resources.find({table::ResourceKind::Backend, name});
     if (found == outcome_.resources.end()) {
       line(0, fmt::format("backend {}: not in the table; answer 503", printable(name)));
-      return;
+      return false;
     }
     const auto& backend = std::get<table::Backend>(found->second);
     line(0, fmt::format("backend {}", printable(name)));
@@ -380,6 +400,7 @@ class Explanation {
                                     kStates[static_cast<std::size_t>(endpoint.state)])));
     }
     add_settings("backend", settings_of(as_sent(backend), {"name", "dns", "endpoints"}));
+    return backend.dns || !backend.endpoints.empty();
   }
 
   void add_settings(std::string_view of, const std::vector<std::string>& lines) {

@@ -71,6 +71,10 @@ struct Dumper {
                          all.open_burst, all.open_wait_ms);
     }
     out += '\n';
+    const auto sent = as_sent(settings);
+    for (const auto* key : {"headers", "status"}) {
+      if (sent.contains(key)) out += fmt::format("  {} {}\n", key, sent.at(key).dump());
+    }
   }
 
   void operator()(const table::Certificate& certificate) const {

@@ -577,6 +577,31 @@ TEST_F(ClientCertificates, GoOnToTheBackendIfSo) {
   EXPECT_EQ(seen(get_as(none_, "optional"), "ssl-client-cert"), "");
 }
 
+TEST_F(ClientCertificates, AnAuthServiceLearnsOfThem) {
+  std::promise<std::string> asked;
+  Backend auth([&](Socket& socket) {
+    asked.set_value(receive_head(socket));
+    socket.send("HTTP/1.1 204 Yes\r\n\r\n");
+  });
+  auto made = asking_host("optional", Mode::Optional);
+  made->client_certificates = table::ClientCertificates{Mode::Optional, "trust", 1, {}, true};
+  table::RouteRules rules;
+  auto& external = rules.access.external.emplace();
+  external.backend = "auth";
+  external.target = {{table::TextPart::Source::Literal, "/"}};
+  made->routes.front().rules = rules;
+  Delta delta;
+  delta.backends = {backend("auth", {auth.port()})};
+  delta.hosts = {made};
+  adopt(std::move(delta));
+  EXPECT_EQ(get_as(good_, "optional", "ssl-client-verify: forged\r\n").status, 200);
+  test::Response request;
+  request.head = asked.get_future().get();
+  EXPECT_EQ(request.field("ssl-client-verify"), "SUCCESS");
+  EXPECT_EQ(request.field("ssl-client-subject-dn"), "CN=me\\, myself,O=ops");
+  EXPECT_TRUE(request.field("ssl-client-cert").starts_with("-----BEGIN%20CERTIFICATE-----%0A"));
+}
+
 TEST_F(ClientCertificates, AResumedSessionIsStillThatClient) {
   for (const int version : kVersions) {
     good_.version = version;
