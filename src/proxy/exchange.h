@@ -103,6 +103,10 @@ struct Exchange {
   std::string_view auth_cookies_for(int status) const;
 
   void reset();
+
+ private:
+  /// What only requests have that rules are about.
+  void forget_rules();
 };
 
 }  // namespace weir::proxy

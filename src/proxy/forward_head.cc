@@ -58,7 +58,9 @@ bool is_one_of(std::span<const Name> names, const Field& field) {
 }
 
 bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Field& field) {
-  if (field.hop_by_hop || is_one_of(edit.replaced, field) || is_one_of(edit.hidden, field)) {
+  if (field.hop_by_hop) return false;
+  const bool any_is_left_out = !edit.replaced.empty() || !edit.hidden.empty();
+  if (any_is_left_out && (is_one_of(edit.replaced, field) || is_one_of(edit.hidden, field))) {
     return false;
   }
   switch (field.id) {
