@@ -256,6 +256,8 @@ const std::map<std::string, Take, std::less<>>& takers() {
          settings.tunnels.open_wait_ms = *seconds * 1000;
          return nullptr;
        }},
+      {"generate-request-id",
+       flag([](auto& settings, bool on) { settings.headers.request_id = on; })},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
       {"add-headers", header_map(&GlobalSettings::response_headers)},

@@ -80,7 +80,10 @@ Task<std::optional<ClientConnection::Next>> ClientConnection::show_error_page(in
   what.backend = worker_.table.find_backend(route.rules->error_pages->backend);
   if (what.backend == nullptr || what.backend->empty()) co_return std::nullopt;
   const auto parts = request_parts();
-  const auto fields = error_fields(status, exchange.rules->errors, parts);
+  auto fields = error_fields(status, exchange.rules->errors, parts);
+  if (!exchange.request_id.empty()) {
+    fields.push_back({"X-Request-ID", std::string(exchange.request_id)});
+  }
   what.method = exchange.request.method;
   what.bytes = make_error_request(fields, parts, exchange.origin,
                                   worker_.table.settings().underscores_in_headers,

@@ -53,6 +53,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       edit.replaces_forwarded = exchange.headers->replaces_forwarded;
     }
   }
+  edit.request_id = exchange.request_id;
   edit.fields = exchange.field_edits;
   edit.target = exchange.target;
   if (!route.rules.is_usual()) edit.host = route.rules->upstream_host;

@@ -53,7 +53,8 @@ void FieldRules::add_edits(const RequestParts& request, std::vector<FieldEdit>& 
 }
 
 bool FieldRules::has_forwarded() const {
-  static constexpr std::string_view kForwarded[] = {"X-Forwarded-For",
+  static constexpr std::string_view kForwarded[] = {"X-Request-ID",
+                                                    "X-Forwarded-For",
                                                     "X-Real-IP",
                                                     "X-Forwarded-Host",
                                                     "X-Forwarded-Port",

@@ -119,6 +119,7 @@ TEST_F(Headers, HiddenOnesOfEndpointsDoNotGoOn) {
 
 TEST_F(Headers, OfRequestsReplaceTheClientsAndWeirsOwn) {
   settings_.request = {{"X-Real-IP", text("none")},
+                       {"X-Request-ID", text("one")},
                        {"X-Scheme", {}},
                        {"X-Tenant", {{TextPart::Source::Host, ""}}},
                        {"X-Argument", {{TextPart::Source::Argument, "x"}}}};
@@ -127,6 +128,8 @@ TEST_F(Headers, OfRequestsReplaceTheClientsAndWeirsOwn) {
   const auto seen = ask("x-tenant: mallory\r\nX-Other: kept\r\n").body;
   EXPECT_TRUE(has(seen, "\r\nX-Real-IP: none\r\n")) << seen;
   EXPECT_EQ(count(seen, "X-Real-IP"), 1) << seen;
+  EXPECT_TRUE(has(seen, "\r\nX-Request-ID: one\r\n")) << seen;
+  EXPECT_EQ(count(seen, "X-Request-ID"), 1) << seen;
   EXPECT_FALSE(has(seen, "X-Scheme")) << seen;
   EXPECT_TRUE(has(seen, "\r\nX-Forwarded-Scheme: http\r\n")) << seen;
   EXPECT_TRUE(has(seen, "\r\nX-Tenant: shop.example\r\n")) << seen;
