@@ -13,7 +13,9 @@
 #include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
 #include "ingress/block_lists.h"
+#include "ingress/secret_name.h"
 #include "ingress/tls_lists.h"
+#include "table/describe_text.h"
 #include "table/text_rules.h"
 #include "util/ip_address.h"
 
@@ -155,6 +157,36 @@ Take refusal_status(std::uint16_t table::AnswerStatus::*field) {
   };
 }
 
+Take header_map(std::optional<NamespacedName> GlobalSettings::*field) {
+  return [=](const std::string& value, GlobalSettings& settings) -> const char* {
+    if (trimmed(value).empty()) return nullptr;
+    auto named = parse_secret_name(trimmed(value));
+    if (named.ns.empty() || named.name.empty()) return "is not namespace/name of a ConfigMap";
+    settings.*field = std::move(named);
+    return nullptr;
+  };
+}
+
+/// A list of header names. Nothing: that is none, or too long.
+std::optional<std::vector<std::string>> parse_header_names(const std::string& value) {
+  auto names = split_list(value, ',');
+  if (names.size() > table::kMaxHeaderFields || !std::ranges::all_of(names, is_field_name)) {
+    return std::nullopt;
+  }
+  return names;
+}
+
+constexpr const char* kNoHeaderNames = "is no list of header names with commas between";
+
+const char* take_redirect_code(const std::string& value, GlobalSettings& settings) {
+  const auto code = parse_number(trimmed(value));
+  if (code != 301 && code != 302 && code != 307 && code != 308) {
+    return "is not 301, 302, 307 or 308";
+  }
+  settings.status.https_redirect = static_cast<std::uint16_t>(*code);
+  return nullptr;
+}
+
 const std::map<std::string, Take, std::less<>>& takers() {
   static const std::map<std::string, Take, std::less<>> all = {
       {"ssl-protocols", take_protocols},
@@ -243,6 +275,29 @@ const std::map<std::string, Take, std::less<>>& takers() {
        flag([](auto& settings, bool on) { settings.headers.request_id = on; })},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
+      {"add-headers", header_map(&GlobalSettings::response_headers)},
+      {"proxy-set-headers", header_map(&GlobalSettings::request_headers)},
+      {"allow-backend-server-header",
+       flag([](auto& settings, bool on) { settings.headers.server = on; })},
+      {"hide-headers",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         auto names = parse_header_names(value);
+         if (!names) return kNoHeaderNames;
+         settings.headers.hidden = *std::move(names);
+         return nullptr;
+       }},
+      {"global-allowed-response-headers",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         auto names = parse_header_names(value);
+         if (!names) return kNoHeaderNames;
+         settings.policies.response_headers.allowed = *std::move(names);
+         return nullptr;
+       }},
+      {"http-redirect-code", take_redirect_code},
+      {"disable-access-log",
+       flag([](auto& settings, bool on) { settings.policies.logs_nothing |= on; })},
+      {"disable-http-access-log",
+       flag([](auto& settings, bool on) { settings.policies.logs_nothing |= on; })},
   };
   return all;
 }
@@ -254,6 +309,9 @@ const Annotation* find_auth_of_all(std::string_view key) {
   const auto* annotation =
       find_annotation(fmt::format("nginx.ingress.kubernetes.io/{}", key.substr(kGlobal.size())));
   constexpr std::string_view kUrl = "nginx.ingress.kubernetes.io/auth-url";
+  // An Ingress's own, in its own namespace.
+  constexpr std::string_view kHeaders = "nginx.ingress.kubernetes.io/auth-proxy-set-headers";
+  if (annotation != nullptr && annotation->name == kHeaders) return nullptr;
   const bool is_so = annotation != nullptr && annotation->effect == Effect::InEffect &&
                      (annotation->name == kUrl || annotation->needs == kUrl);
   return is_so ? annotation : nullptr;
@@ -327,7 +385,13 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
   return settings;
 }
 
-table::Settings make_settings(const Options& options, const GlobalSettings& global) {
+table::Settings make_settings(const Options& options, const GlobalSettings& global,
+                              const FindConfigMap& find) {
+  const auto fields_of = [&](const std::optional<NamespacedName>& named) {
+    const auto* config_map = named ? find(*named) : nullptr;
+    return config_map == nullptr ? std::vector<table::HeaderField>()
+                                 : read_header_map(*config_map).fields;
+  };
   table::Settings settings;
   settings.public_http_port = options.public_http_port;
   settings.public_https_port = options.public_https_port;
@@ -339,7 +403,36 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.status = global.status;
   settings.blocked = global.blocked;
   settings.headers = global.headers;
+  settings.headers.response = fields_of(global.response_headers);
+  settings.headers.request = fields_of(global.request_headers);
+  settings.status = global.status;
   return settings;
+}
+
+std::vector<kube::Problem> check_header_maps(const GlobalSettings& global,
+                                             const FindConfigMap& find) {
+  std::vector<kube::Problem> problems;
+  const auto check = [&](const char* key, const std::optional<NamespacedName>& named) {
+    if (!named) return;
+    const kube::ObjectRef ref{kube::Kind::ConfigMap, named->ns, named->name};
+    const auto* config_map = find(*named);
+    if (config_map == nullptr) {
+      problems.push_back(
+          {"HeaderMapNotFound",
+           ref,
+           {},
+           fmt::format("{} of weir's ConfigMap names it; there are no such headers", key)});
+      return;
+    }
+    for (const auto& entry : read_header_map(*config_map).left_out) {
+      problems.push_back(
+          {"InvalidHeader", ref, fmt::format("data.{}", shortened(entry.name)),
+           fmt::format("{} of weir's ConfigMap names it; it {}, and is left out", key, entry.why)});
+    }
+  };
+  check("add-headers", global.response_headers);
+  check("proxy-set-headers", global.request_headers);
+  return problems;
 }
 
 util::Result<table::TicketSeed> read_ticket_seed(const kube::Secret& secret) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ingress/header_map.h"
 #include "ingress/options.h"
 #include "ingress/policies.h"
 #include "kube/objects.h"
@@ -22,7 +23,9 @@ struct GlobalSettings {
   table::TunnelTotals tunnels;
   table::AnswerStatus status;
   table::Blocked blocked;
-  table::HeaderSettings headers;
+  table::HeaderSettings headers;  ///< but for what these ConfigMaps list
+  std::optional<NamespacedName> response_headers;
+  std::optional<NamespacedName> request_headers;
   Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.
@@ -33,7 +36,12 @@ struct GlobalSettings {
 GlobalSettings read_global_settings(const kube::ConfigMap* config_map);
 
 /// The table's settings but for the certificate.
-table::Settings make_settings(const Options& options, const GlobalSettings& global);
+table::Settings make_settings(const Options& options, const GlobalSettings& global,
+                              const FindConfigMap& find);
+
+/// What is wrong with the ConfigMaps of headers that the settings name.
+std::vector<kube::Problem> check_header_maps(const GlobalSettings& global,
+                                             const FindConfigMap& find);
 
 /// The seed that a Secret holds for session ticket keys, or why it holds none. Never quotes it.
 util::Result<table::TicketSeed> read_ticket_seed(const kube::Secret& secret);

@@ -244,7 +244,7 @@ void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
     origin = origin_of(ingress);
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
-  built.wants_default_backend = !backend;
+  built.wants_default_backend |= !backend;
   routes.add_root(std::move(origin), backend ? backend : input.default_backend,
                   share == nullptr ? policies.make_default() : policies.make(*share));
 }
@@ -359,8 +359,8 @@ BuiltHost build_www_host(const HostInput& input) {
   built.host.redirects = table::HostRedirects{{}, share.www_of};
   auto certificates = input.wildcard_tls.certificates;
   // That of the other host, if it is for this name as well.
-  const HostInput other{share.www_of, input.shares,   {},
-                        std::nullopt, input.defaults, input.certificate};
+  const HostInput other{share.www_of,      input.shares,    {}, std::nullopt, input.defaults,
+                        input.certificate, input.config_map};
   if (const auto entry = find_tls_entry(other, *share.ingress)) {
     const NamespacedName secret{share.ingress->meta.ns, share.ingress->tls[*entry].secret_name};
     const auto* certificate = secret.name.empty() ? nullptr : input.certificate(secret);
@@ -423,7 +423,7 @@ BuiltHost build_host(const HostInput& input) {
   }
   const auto with = [&](const HostShares& shares) {
     return HostInput{input.name,     shares,           input.wildcard_tls, input.default_backend,
-                     input.defaults, input.certificate};
+                     input.defaults, input.certificate, input.config_map};
   };
   const bool is_default = input.name.empty() && input.default_backend;
   if (!own.empty() || is_default) return build_own_host(with(own), canaries);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ingress/age.h"
+#include "ingress/header_map.h"
 #include "ingress/names.h"
 #include "ingress/object_store.h"
 #include "ingress/policies.h"
@@ -50,12 +51,14 @@ struct HostInput {
   const HostShares& shares;
   /// What the wildcard host that covers this name says; `{}` if there is none, or for a wildcard.
   HostTls wildcard_tls;
-  /// Serves "/" where no Ingress does.
+  /// Serves "/" where no Ingress does, and answers for errors.
   std::optional<BackendKey> default_backend;
   /// Of routes that come from no Ingress.
   const Policies& defaults;
   /// Of a Secret; nullptr: there is none. Asked only for Secrets that this host depends on.
   std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
+  /// Asked only for ConfigMaps that this host depends on.
+  FindConfigMap config_map;
 };
 
 /// A backend that takes requests from another one, whose clients stay on it or off it.
@@ -78,7 +81,7 @@ struct BuiltHost {
   std::vector<NamespacedName> users;
   std::vector<BackendKey> backends;    ///< that routes name or ask; sorted, no duplicates
   std::vector<CanaryOf> canaries;      ///< sorted, no duplicates
-  bool wants_default_backend = false;  ///< it serves "/", or would if there were one
+  bool wants_default_backend = false;  ///< it serves or answers, or would if there were one
   std::vector<kube::Problem> problems;
 };
 

@@ -77,10 +77,40 @@ void settle_passthrough(const HostInput& input, BuiltHost& built) {
                                  input.name)});
 }
 
+/// The headers that ConfigMaps list for an Ingress's routes. Without them nobody may come in.
+void add_headers(const HostShare& share, const HostInput& input, table::RouteRules& rules) {
+  auto of_responses = response_headers_of(*share.ingress, *share.policies, input.config_map);
+  auto of_auth = auth_headers_of(*share.ingress, *share.policies, input.config_map);
+  rules.access.closed |= of_responses.is_wrong || of_auth.is_wrong;
+  rules.response_fields = std::move(of_responses.fields);
+  if (rules.access.external) rules.access.external->request_fields = std::move(of_auth.fields);
+}
+
+/// Who answers where an Ingress's routes cannot, or answer with an error.
+void add_default_backend(const HostShare& share, const HostInput& input, table::RouteRules& rules,
+                         BuiltHost& built) {
+  auto backend = default_backend_of(*share.ingress, *share.policies);
+  if (backend) {
+    rules.fallback = to_string(*backend);
+    built.backends.push_back(*backend);
+  }
+  const auto& errors = share.policies->errors;
+  if (errors.statuses.empty()) return;
+  if (!backend) {
+    built.wants_default_backend = true;
+    backend = input.default_backend;
+  }
+  if (!backend) return;  // weir's own answers stand
+  built.backends.push_back(*backend);
+  rules.error_pages = table::ErrorPages{to_string(*backend), errors.statuses, errors.only_own};
+}
+
 /// The rules of an Ingress's routes, with the users that may come in.
-table::RouteRules make_rules(const HostShare& share, BuiltHost& built) {
+table::RouteRules make_rules(const HostShare& share, const HostInput& input, BuiltHost& built) {
   auto rules = share.policies->rules_of_routes();
   if (rules.limits) rules.limits->zone = to_string(name_of(share.ingress->meta));
+  add_headers(share, input, rules);
+  add_default_backend(share, input, rules, built);
   if (!rules.access.basic || rules.access.closed) {
     rules.access.basic.reset();
     return rules;
@@ -144,8 +174,12 @@ util::Rare<table::RouteRules> RoutePolicies::rules_of(
   const auto& shared =
       starts_with_one_of(path, policies_.no_auth_paths) ? rules_without_auth_ : rules_;
   const bool is_rewritten_to_itself = !shared->rewrite.path.empty() && !rewrites(path);
-  if (!is_rewritten_to_itself && policies_.upstream_host.empty()) return shared;
+  // Who answers for errors need not be asked about its own.
+  const bool is_of_errors =
+      shared->error_pages && backend && to_string(*backend) == shared->error_pages->backend;
+  if (!is_rewritten_to_itself && !is_of_errors && policies_.upstream_host.empty()) return shared;
   auto rules = *shared;
+  if (is_of_errors) rules.error_pages.reset();
   if (is_rewritten_to_itself) rules.rewrite = {};
   if (backend) rules.upstream_host = make_upstream_host(policies_.upstream_host, *backend);
   return rules;
@@ -160,6 +194,12 @@ void RoutePolicies::apply_to(table::Route& route, const std::optional<BackendKey
   route.retries = retries_;
   route.sticky = policies_.balancing.is_sticky && !route.backends.empty();
   route.tunnels = tunnels_;
+}
+
+std::optional<BackendKey> default_backend_of(const kube::Ingress& ingress,
+                                             const Policies& policies) {
+  if (policies.errors.service.empty()) return std::nullopt;
+  return BackendKey{{ingress.meta.ns, policies.errors.service}, {}};
 }
 
 RoutePolicyMaker::RoutePolicyMaker(const HostInput& input, bool has_certificate, BuiltHost& built)
@@ -183,7 +223,7 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   }
   const auto* auth = policies.access.auth();
   if (auth != nullptr && auth->backend) built_.backends.push_back(*auth->backend);
-  return {policies, has_rules, redirects, make_rules(share, built_), std::move(tls)};
+  return {policies, has_rules, redirects, make_rules(share, input_, built_), std::move(tls)};
 }
 
 RoutePolicies RoutePolicyMaker::make_default() const {
@@ -198,9 +238,10 @@ void settle_host_policies(const HostInput& input, BuiltHost& built) {
     const bool may = may_use(*auth.secret, authority->ingress->meta.ns);
     // Without its Secret, `optional_no_ca` would let everybody in.
     const bool is_there = may && input.certificate(*auth.secret) != nullptr;
-    built.host.client_certificates = table::ClientCertificates{
-        is_there ? *auth.mode : table::ClientCertificates::Mode::Required,
-        table_name_of(*auth.secret, *authority->ingress), auth.verify_depth};
+    built.host.client_certificates =
+        table::ClientCertificates{is_there ? *auth.mode : table::ClientCertificates::Mode::Required,
+                                  table_name_of(*auth.secret, *authority->ingress),
+                                  auth.verify_depth, auth.subject_pattern, auth.pass_on};
     if (may) built.trusts.push_back(*auth.secret);
   }
   const auto* ciphers =

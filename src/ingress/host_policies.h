@@ -60,6 +60,10 @@ class RoutePolicyMaker {
   BuiltHost& built_;
 };
 
+/// The backend that an Ingress's annotation default-backend names; nothing: it has none.
+std::optional<BackendKey> default_backend_of(const kube::Ingress& ingress,
+                                             const Policies& policies);
+
 /// What clients must show, what they may speak, and where undecrypted connections go. The routes
 /// are there already.
 void settle_host_policies(const HostInput& input, BuiltHost& built);

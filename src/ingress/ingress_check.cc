@@ -6,6 +6,8 @@
 
 #include "ingress/annotation_values.h"
 #include "ingress/backend_builder.h"
+#include "ingress/header_map.h"
+#include "ingress/host_policies.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -51,6 +53,8 @@ class Checker {
     check_backend_tls();
     check_users();
     check_cors();
+    check_headers();
+    check_default_backend();
     return std::move(problems_);
   }
 
@@ -182,6 +186,33 @@ class Checker {
     }
   }
 
+  void check_headers() {
+    const FindConfigMap find = [this](const NamespacedName& name) {
+      return store_.find_config_map(name);
+    };
+    for (const auto& headers : {response_headers_of(ingress_, policies_, find),
+                                auth_headers_of(ingress_, policies_, find)}) {
+      problems_.insert(problems_.end(), headers.problems.begin(), headers.problems.end());
+    }
+  }
+
+  void check_default_backend() {
+    const auto backend = default_backend_of(ingress_, policies_);
+    if (!backend) return;
+    constexpr const char* kField =
+        "metadata.annotations[nginx.ingress.kubernetes.io/default-backend]";
+    const auto* service = store_.find_service(backend->service);
+    if (service == nullptr) {
+      add("ServiceNotFound", kField,
+          fmt::format("there is no Service {}; it stands in for none",
+                      to_string(backend->service)));
+    } else if (!has_port(*service, {})) {
+      add("ServicePortNotFound", kField,
+          fmt::format("Service {} has no TCP port; it stands in for none",
+                      to_string(backend->service)));
+    }
+  }
+
   bool is_usable_name(const NamespacedName& secret, const char* field, const char* effect) {
     if (!may_use(secret, ingress_.meta.ns)) {
       add("InvalidAnnotation", field,
@@ -225,8 +256,13 @@ References references_of(const kube::Ingress& ingress, const Policies& policies)
     if (secret && may_use(*secret, ingress.meta.ns)) references.secrets.push_back(*secret);
   }
   if (const auto users = users_of(ingress, policies)) references.secrets.push_back(*users);
+  if (const auto backend = default_backend_of(ingress, policies)) {
+    references.services.push_back(backend->service);
+  }
+  references.config_maps = header_maps_of(ingress, policies);
   sort_unique(references.services);
   sort_unique(references.secrets);
+  sort_unique(references.config_maps);
   return references;
 }
 
@@ -276,6 +312,9 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
     }
   }
   problems.insert(problems.end(), global.problems.begin(), global.problems.end());
+  const auto header_problems = check_header_maps(
+      global, [&](const NamespacedName& name) { return store.find_config_map(name); });
+  problems.insert(problems.end(), header_problems.begin(), header_problems.end());
   if (options.config_map) {
     const auto& name = *options.config_map;
     if (store.find_config_map(name) == nullptr) {

@@ -13,8 +13,10 @@ namespace weir::ingress {
 
 /// What an Ingress names: whenever one of these comes, goes or changes, it is checked again.
 struct References {
-  std::vector<NamespacedName> services;  ///< sorted, no duplicates
-  std::vector<NamespacedName> secrets;   ///< sorted, no duplicates
+  // Sorted, no duplicates.
+  std::vector<NamespacedName> services;
+  std::vector<NamespacedName> secrets;
+  std::vector<NamespacedName> config_maps;
 };
 
 References references_of(const kube::Ingress& ingress, const Policies& policies);

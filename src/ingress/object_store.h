@@ -62,7 +62,7 @@ class ObjectStore {
   ByName<kube::EndpointSlice> slices_;
   ByName<std::map<std::string, const kube::EndpointSlice*>> slices_by_service_;
   ByName<kube::Secret> secrets_;
-  ByName<kube::ConfigMap> config_maps_;  // those that were put: the ones that somebody reads
+  ByName<kube::ConfigMap> config_maps_;
   mutable CertificateChecker checker_;
   mutable ByName<std::shared_ptr<const Certificate>> certificates_;
   mutable ByName<util::Result<void>> trusts_;

@@ -6,6 +6,23 @@
 
 namespace weir::ingress {
 
+namespace {
+
+std::optional<table::ResponseRewrite> rewrite_of_responses(
+    const Policies::Replacements& replacements) {
+  table::ResponseRewrite rewrite;
+  // One without the other is nothing, as in ingress-nginx.
+  if (!replacements.redirect_from.empty() && !replacements.redirect_to.empty()) {
+    rewrite.locations.push_back({replacements.redirect_from, replacements.redirect_to});
+  }
+  if (replacements.cookie_domain) rewrite.cookie_domains.push_back(*replacements.cookie_domain);
+  if (replacements.cookie_path) rewrite.cookie_paths.push_back(*replacements.cookie_path);
+  if (rewrite == table::ResponseRewrite{}) return std::nullopt;
+  return rewrite;
+}
+
+}  // namespace
+
 void Policies::settle() {
   // Which of them a route speaks TLS to, a backend's check does not know.
   if (speaks_tls_to_backend && balancing.health.kind == table::ActiveHealth::Kind::Http) {
@@ -61,6 +78,8 @@ table::RouteRules Policies::rules_of_routes() const {
   rules.keep_trailing_slash = redirects.keep_trailing_slash;
   rules.rewrite = rewrite;
   if (rewrite.path.empty()) rules.rewrite = {};
+  rules.response_rewrite = rewrite_of_responses(replacements);
+  rules.logs_requests = logs_requests && !logs_nothing;
   return rules;
 }
 

@@ -50,7 +50,9 @@ struct Policies {
       bool is_asked = false;  ///< there is a URL
       table::ExternalAuth external;
       std::optional<BackendKey> backend;  ///< of `external`, if it names one
-      bool is_wrong = false;              ///< nobody can tell whom it was to let in
+      /// ConfigMap with headers for it, as written: its namespace may be wrong, or empty.
+      std::optional<NamespacedName> headers;
+      bool is_wrong = false;  ///< nobody can tell whom it was to let in
 
       bool operator==(const Auth&) const = default;
     };
@@ -87,6 +89,38 @@ struct Policies {
                           "Since,Cache-Control,Content-Type,Range,Authorization"};
   std::vector<std::string> wrong_cors_origins;  ///< left out of those
 
+  struct ResponseHeaders {
+    /// ConfigMap that lists them, as written: its namespace may be wrong, or empty.
+    std::optional<NamespacedName> config_map;
+    std::vector<std::string> allowed;  ///< names that may be in it; only the ConfigMap sets it
+
+    bool operator==(const ResponseHeaders&) const = default;
+  };
+  ResponseHeaders response_headers;
+
+  struct Errors {
+    std::string service;  ///< of the Ingress's namespace, and its first port; empty: none
+    std::vector<std::uint16_t> statuses;  ///< for which a default backend answers; ascending
+    bool only_own = false;                ///< only where weir itself would answer so
+
+    bool operator==(const Errors&) const = default;
+  };
+  Errors errors;
+
+  /// What is replaced in answers; nothing: off.
+  struct Replacements {
+    std::string redirect_from;
+    std::vector<table::TextPart> redirect_to;
+    std::optional<table::Replacement> cookie_domain;
+    std::optional<table::Replacement> cookie_path;
+
+    bool operator==(const Replacements&) const = default;
+  };
+  Replacements replacements;
+
+  bool logs_requests = true;
+  bool logs_nothing = false;  ///< goes before that; only the ConfigMap sets it
+
   table::Retries retries;
   bool is_tried_once = false;
   bool retry_non_idempotent = false;  ///< goes before what `retries` says; ConfigMap only
@@ -121,6 +155,8 @@ struct Policies {
     /// nullopt: clients are not asked for certificates.
     std::optional<table::ClientCertificates::Mode> mode = table::ClientCertificates::Mode::Required;
     std::uint32_t verify_depth = 1;
+    std::string subject_pattern;  ///< as table::ClientCertificates has it
+    bool pass_on = false;
 
     bool operator==(const ClientAuth&) const = default;
   };
@@ -158,8 +194,8 @@ struct Policies {
   /// For the rest it has `defaults`, and its primary's policies.
   Policies of_canary(const Policies& defaults) const;
 
-  /// But for the name of `basic`'s users and the zone of limits, which depend on whose annotations
-  /// these are.
+  /// But for what depends on whose annotations these are: the users of `basic`, the zone of limits,
+  /// headers of ConfigMaps, default backends.
   table::RouteRules rules_of_routes() const;
   /// `retries` with all that counts beside it.
   table::Retries retries_of_routes() const;

@@ -72,7 +72,10 @@ std::optional<std::vector<TextPart>> parse_parts(std::string_view text, bool (*i
       const auto end = static_cast<std::size_t>(
           std::find_if_not(text.begin(), text.end(), is_literal) - text.begin());
       if (end == 0) return std::nullopt;
-      parts.push_back({Source::Literal, std::string(text.substr(0, end))});
+      for (std::size_t at = 0; at < end; at += table::kMaxRuleText) {
+        parts.push_back({Source::Literal,
+                         std::string(text.substr(at, std::min(table::kMaxRuleText, end - at)))});
+      }
       text.remove_prefix(end);
     }
     if (parts.size() > table::kMaxTextParts) return std::nullopt;
@@ -112,6 +115,10 @@ std::optional<std::vector<TextPart>> parse_text_template(std::string_view text) 
 
 std::optional<std::vector<TextPart>> parse_url_text(std::string_view text) {
   return parse_parts(text, is_url_byte);
+}
+
+std::optional<std::vector<TextPart>> parse_header_value(std::string_view text) {
+  return parse_parts(text, [](char c) { return c >= ' ' && c < 0x7f && c != '$'; });
 }
 
 std::optional<UrlTemplate> parse_url_template(std::string_view text) {

@@ -31,4 +31,8 @@ std::optional<UrlTemplate> parse_url_template(std::string_view text);
 /// As parse_text_template, of all that a URL may have in it.
 std::optional<std::vector<table::TextPart>> parse_url_text(std::string_view text);
 
+/// As parse_url_text, of all that the value of a header may have in it. An empty text has no
+/// parts.
+std::optional<std::vector<table::TextPart>> parse_header_value(std::string_view text);
+
 }  // namespace weir::ingress

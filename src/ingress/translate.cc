@@ -8,6 +8,7 @@
 #include "ingress/backend_policies.h"
 #include "ingress/class_filter.h"
 #include "ingress/global_settings.h"
+#include "ingress/header_map.h"
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
@@ -25,7 +26,7 @@ class Run {
     for (const auto& object : objects) {
       const auto& ns = kube::meta_of(object).ns;
       if (options_.watch_namespace.empty() || ns.empty() || ns == options_.watch_namespace) {
-        store_.put(object);
+        store_.put(as_kept(object, options_));
       }
     }
     GlobalSettings global;
@@ -59,7 +60,7 @@ class Run {
   }
 
   void add_settings(const GlobalSettings& global) {
-    auto settings = make_settings(options_, global);
+    auto settings = make_settings(options_, global, config_maps_);
     if (options_.ticket_secret) {
       const auto* secret = store_.find_secret(*options_.ticket_secret);
       if (secret != nullptr) {
@@ -122,7 +123,8 @@ class Run {
     }
     auto built = build_host(
         {name, shares, wildcard_tls, default_backend, *defaults_,
-         [this](const NamespacedName& secret) { return store_.find_certificate(secret); }});
+         [this](const NamespacedName& secret) { return store_.find_certificate(secret); },
+         config_maps_});
     for (const auto& certificate : built.certificates) add_certificate(certificate);
     for (const auto& trust : built.trusts) {
       if (auto bundle = make_trust_bundle(store_, trust)) add(*std::move(bundle));
@@ -147,6 +149,9 @@ class Run {
 
   const Options& options_;
   ObjectStore store_;
+  const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
+    return store_.find_config_map(name);
+  };
   std::shared_ptr<const Policies> defaults_;
   ClaimsByBackend claims_;
   PrimariesByCanary primaries_;

@@ -62,7 +62,9 @@ bool Translator::is_ignored(const std::string& ns) const {
 void Translator::take(kube::SourceEvents events) {
   take_decoding_problems(events);
   for (auto& object : events.upserts) {
-    if (!is_ignored(kube::meta_of(object).ns) && !store_.has_same(object)) put(std::move(object));
+    if (is_ignored(kube::meta_of(object).ns)) continue;
+    auto kept = as_kept(std::move(object), options_);
+    if (!store_.has_same(kept)) put(std::move(kept));
   }
   for (const auto& ref : events.removes) remove(ref);
 }
@@ -99,16 +101,18 @@ void Translator::put(kube::Object object) {
       put_secret(std::move(object), name);
       break;
     case kube::Kind::ConfigMap:
-      if (options_.config_map != name) break;  // nobody reads it
       store_.put(std::move(object));
-      touch_config_map();
+      touch_config_map(name);
       break;
     case kube::Kind::Manifest:
       break;
   }
 }
 
-void Translator::touch_config_map() {
+void Translator::touch_config_map(const NamespacedName& name) {
+  insert_all(hosts_by_config_map_, name, dirty_hosts_);
+  insert_all(ingresses_by_config_map_, name, dirty_checks_);
+  if (options_.config_map != name) return;
   global_ = read_global_settings(store_.find_config_map(*options_.config_map));
   if (*defaults_ == global_.policies) return;
   defaults_ = std::make_shared<const Policies>(global_.policies);
@@ -173,9 +177,8 @@ void Translator::remove(const kube::ObjectRef& ref) {
       touch_secret(name);
       break;
     case kube::Kind::ConfigMap:
-      if (options_.config_map != name) break;
       store_.remove(ref);
-      touch_config_map();
+      touch_config_map(name);
       break;
     case kube::Kind::Manifest:
       break;
@@ -218,6 +221,7 @@ void Translator::serve(const NamespacedName& name) {
   const auto references = references_of(ingress, *annotations.policies);
   for (const auto& service : references.services) ingresses_by_service_[service].insert(name);
   for (const auto& secret : references.secrets) ingresses_by_secret_[secret].insert(name);
+  for (const auto& map : references.config_maps) ingresses_by_config_map_[map].insert(name);
   const Age age(ingress.meta);
   for (auto& [host, share] : shares_of(ingress, annotations.policies)) {
     hosts_[host].shares.insert_or_assign(age, std::move(share));
@@ -236,6 +240,7 @@ void Translator::stop_serving(const NamespacedName& name) {
   const auto references = references_of(ingress, *served.mapped());
   for (const auto& service : references.services) erase_from(ingresses_by_service_, service, name);
   for (const auto& secret : references.secrets) erase_from(ingresses_by_secret_, secret, name);
+  for (const auto& map : references.config_maps) erase_from(ingresses_by_config_map_, map, name);
   const Age age(ingress.meta);
   for (const auto& [host, share] : shares_of(ingress, served.mapped())) {
     hosts_.at(host).shares.erase(age);
@@ -313,9 +318,12 @@ void Translator::update_policies() {
       hosts_.at(host).shares.insert_or_assign(age, std::move(share));
       dirty_hosts_.insert(host);
     }
+    dirty_checks_.insert(name);
   }
   dirty_hosts_.insert("");  // which may have a route of no Ingress
-  if (options_.default_backend) dirty_backends_.insert({*options_.default_backend, {}});
+  for (const auto& [key, node] : backends_) {
+    if (!claims_.contains(key)) dirty_backends_.insert(key);
+  }
 }
 
 void Translator::update_default_backend() {
@@ -347,14 +355,18 @@ void Translator::update_host(const std::string& name, Changes& changes) {
     return;
   }
   HostNode& node = hosts_[name];
-  std::vector<NamespacedName> secrets;
+  Asked asked;
   auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_, *defaults_,
                            [&](const NamespacedName& secret) {
-                             secrets.push_back(secret);
+                             asked.secrets.push_back(secret);
                              return store_.find_certificate(secret);
+                           },
+                           [&](const NamespacedName& config_map) {
+                             asked.config_maps.push_back(config_map);
+                             return store_.find_config_map(config_map);
                            }});
   problems_.tell({ProblemBook::Kind::Host, name}, std::move(built.problems));
-  index_host(name, node, built, std::move(secrets));
+  index_host(name, node, built, std::move(asked));
   if (!built.is_there) {
     if (std::exchange(node.host, {})) changes.removes.push_back({table::ResourceKind::Host, name});
     return;
@@ -375,7 +387,7 @@ void Translator::remove_host(const std::string& name, Changes& changes) {
 }
 
 void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& built,
-                            std::vector<NamespacedName> secrets) {
+                            Asked asked) {
   if (built.own_tls != node.own_tls && is_wildcard(name)) {
     insert_all(hosts_by_wildcard_, name, dirty_hosts_);
   }
@@ -395,9 +407,11 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   for (const auto& secret : built.users) use_users(secret);
   for (const auto& secret : node.users) drop_users(secret);
   node.users = std::move(built.users);
-  for (const auto& secret : node.secrets) erase_from(hosts_by_secret_, secret, name);
-  for (const auto& secret : secrets) hosts_by_secret_[secret].insert(name);
-  node.secrets = std::move(secrets);
+  for (const auto& secret : node.asked.secrets) erase_from(hosts_by_secret_, secret, name);
+  for (const auto& secret : asked.secrets) hosts_by_secret_[secret].insert(name);
+  for (const auto& map : node.asked.config_maps) erase_from(hosts_by_config_map_, map, name);
+  for (const auto& map : asked.config_maps) hosts_by_config_map_[map].insert(name);
+  node.asked = std::move(asked);
   if (built.wants_default_backend) {
     hosts_with_default_backend_.insert(name);
   } else {
@@ -413,7 +427,7 @@ HostTls Translator::wildcard_tls_of(const std::string& name) const {
 
 void Translator::update_settings(Changes& changes) {
   update_ticket_seed(changes);
-  auto settings = make_settings(options_, global_);
+  auto settings = make_settings(options_, global_, config_maps_);
   std::optional<NamespacedName> certificate;
   if (options_.default_certificate) {
     const auto* checked = store_.find_certificate(*options_.default_certificate);

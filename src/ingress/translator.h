@@ -54,13 +54,18 @@ class Translator {
   template <class T>
   using ByName = ObjectStore::ByName<T>;
 
+  /// What was asked for when a host was built.
+  struct Asked {
+    std::vector<NamespacedName> secrets;
+    std::vector<NamespacedName> config_maps;
+  };
   struct HostNode {
     HostShares shares;
     std::optional<table::Host> host;  // as published
     HostTls own_tls;
     std::vector<BackendKey> backends;
     std::vector<CanaryOf> canaries;
-    std::vector<NamespacedName> secrets;  // asked for when it was built
+    Asked asked;
     std::vector<NamespacedName> certificates;
     std::vector<NamespacedName> trusts;
     std::vector<NamespacedName> users;
@@ -91,7 +96,7 @@ class Translator {
   void touch_service(const NamespacedName& name);
   void touch_slice(const NamespacedName& name);
   void touch_secret(const NamespacedName& name);
-  void touch_config_map();
+  void touch_config_map(const NamespacedName& name);
   void serve(const NamespacedName& name);
   void stop_serving(const NamespacedName& name);
   void claim_backends(const kube::Ingress& ingress,
@@ -106,8 +111,7 @@ class Translator {
   void update_hosts(Changes& changes);
   void update_host(const std::string& name, Changes& changes);
   void remove_host(const std::string& name, Changes& changes);
-  void index_host(const std::string& name, HostNode& node, BuiltHost& built,
-                  std::vector<NamespacedName> secrets);
+  void index_host(const std::string& name, HostNode& node, BuiltHost& built, Asked asked);
   void update_settings(Changes& changes);
   void update_ticket_seed(Changes& changes);
   void update_backends(Changes& changes);
@@ -131,6 +135,9 @@ class Translator {
 
   const Options options_;
   ObjectStore store_;
+  const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
+    return store_.find_config_map(name);
+  };
   ProblemBook problems_;
 
   // The table, and what it is made from.
@@ -152,7 +159,9 @@ class Translator {
   PrimariesByCanary primaries_;
   ByName<NameSet> ingresses_by_service_;
   ByName<NameSet> ingresses_by_secret_;
+  ByName<NameSet> ingresses_by_config_map_;
   ByName<std::set<std::string>> hosts_by_secret_;
+  ByName<std::set<std::string>> hosts_by_config_map_;
   std::unordered_map<std::string, std::set<std::string>> hosts_by_wildcard_;
   std::set<std::string> hosts_with_default_backend_;
 

@@ -181,7 +181,7 @@ class Explanation {
     explain_client_certificates(*chosen);
     const auto& redirects = *chosen->redirects;
     if (!redirects.other_host.empty()) {
-      return answer(308, "to the same target of host " + shown(redirects.other_host));
+      return answer(https_status(), "to the same target of host " + shown(redirects.other_host));
     }
     if (!redirects.app_root.empty() && *path == "/") {
       return answer(302, "to " + printable(redirects.app_root) + ", the root of the app");
@@ -264,6 +264,9 @@ class Explanation {
     const auto& policy = *host.client_certificates;
     line(2, fmt::format("client certificates, by {}: {}", printable(policy.trust),
                         kModes[static_cast<std::size_t>(policy.mode)]));
+    if (!policy.subject_pattern.empty()) {
+      line(2, printable(fmt::format("whose subject matches {}, else 403", policy.subject_pattern)));
+    }
     const table::ResourceKey key{table::ResourceKind::TrustBundle, policy.trust};
     if (!outcome_.resources.contains(key)) {
       line(2, toned("it is not in the table: 403 to every request", Tone::Bad, colours_));
@@ -320,8 +323,9 @@ class Explanation {
     }
     const bool to_https = route.https_only && !url_.https;
     if (to_https) {
-      line(0, fmt::format("{}: to the same URL over https",
-                          toned("answer 308", Tone::Warning, colours_)));
+      line(0,
+           fmt::format("{}: to the same URL over https",
+                       toned(fmt::format("answer {}", https_status()), Tone::Warning, colours_)));
       line(0, "over https it would go on so:");
     }
     if (route.backends.empty()) {
@@ -337,8 +341,13 @@ class Explanation {
     explain_canary(route);
     for (const auto& backend : route.backends) {
       if (route.backends.size() > 1) line(0, fmt::format("weight {}:", backend.weight));
-      explain_backend(backend.backend);
+      const bool has_endpoints = explain_backend(backend.backend);
+      if (!has_endpoints && !route.rules->fallback.empty()) {
+        line(0, "the default backend takes over:");
+        explain_backend(route.rules->fallback);
+      }
     }
+    explain_error_pages(route);
     const auto index = static_cast<std::size_t>(&route - host.routes.data());
     add_settings("route", settings_of(as_sent(host).at("routes").at(index),
                                       {"match", "path", "origin", "https_only", "backends"}));
@@ -365,6 +374,8 @@ class Explanation {
     line(0, "all other requests:");
   }
 
+  int https_status() const { return worker_.table().settings().status.https_redirect; }
+
   void explain_upgrade(const table::Route& route) {
     const auto* upgrade = find_header(question_, "Upgrade");
     if (upgrade == nullptr) return;
@@ -382,12 +393,20 @@ class Explanation {
     }
   }
 
-  /// `without`: what happens while nobody is there.
-  void explain_backend(const std::string& name, std::string_view without = "answer 503") {
+  void explain_error_pages(const table::Route& route) {
+    const auto& pages = route.rules->error_pages;
+    if (!pages) return;
+    line(0,
+         printable(fmt::format("answers {}{}: {} answers instead", fmt::join(pages->statuses, ", "),
+                               pages->only_own ? " of weir itself" : "", pages->backend)));
+  }
+
+  /// False: nobody is there. `without`: what happens then.
+  bool explain_backend(const std::string& name, std::string_view without = "answer 503") {
     const auto found = outcome_.resources.find({table::ResourceKind::Backend, name});
     if (found == outcome_.resources.end()) {
       line(0, fmt::format("backend {}: not in the table; {}", printable(name), without));
-      return;
+      return false;
     }
     const auto& backend = std::get<table::Backend>(found->second);
     line(0, fmt::format("backend {}", printable(name)));
@@ -403,6 +422,7 @@ class Explanation {
                                     kStates[static_cast<std::size_t>(endpoint.state)])));
     }
     add_settings("backend", settings_of(as_sent(backend), {"name", "dns", "endpoints"}));
+    return backend.dns || !backend.endpoints.empty();
   }
 
   void add_settings(std::string_view of, const std::vector<std::string>& lines) {

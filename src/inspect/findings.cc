@@ -18,6 +18,7 @@ struct Missing {
 };
 constexpr Missing kMissing[] = {{"ServiceNotFound", kube::Kind::Service},
                                 {"SecretNotFound", kube::Kind::Secret},
+                                {"HeaderMapNotFound", kube::Kind::ConfigMap},
                                 {"IngressClassNotFound", kube::Kind::IngressClass}};
 
 /// Somebody who gives Ingresses alone knows that their Services are elsewhere.

@@ -1,11 +1,14 @@
 #include "proxy/answer.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <ctime>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "proxy/control_frame.h"
+#include "proxy/http_head.h"
 
 namespace weir::proxy {
 
@@ -33,6 +36,8 @@ Wording wording_of(AnswerReason reason) {
       return {400, "Bad Request", "The client certificate is not one that this host trusts."};
     case AnswerReason::NoClientTrust:
       return {403, "Forbidden", "This host cannot verify client certificates at present."};
+    case AnswerReason::ClientSubjectDenied:
+      return {403, "Forbidden", "Clients with this certificate may not come in here."};
     case AnswerReason::WebSocketOff:
       return {403, "Forbidden", "This address takes no WebSockets."};
     case AnswerReason::OriginDenied:
@@ -192,23 +197,22 @@ std::string make_answer(AnswerReason reason, const AnswerRequest& request) {
     body = fmt::format("{} {}: {}\n", status, phrase, sentence);
   }
   const bool has_content = status != 204;  // RFC 9110 §8.6, §15.3.5
-  std::string text = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", status, phrase, date_now());
+  std::string text = fmt::format("HTTP/1.1 {} {}\r\n", status, phrase);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    const bool is_replaced = std::ranges::any_of(
+        request.replaced, [&](std::string_view other) { return equal_ignoring_case(name, other); });
+    if (!is_replaced) fmt::format_to(std::back_inserter(text), "{}: {}\r\n", name, value);
+  };
+  add("Date", date_now());
   if (has_content) {
-    text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", type, body.size());
+    add("Content-Type", type);
+    add("Content-Length", std::to_string(body.size()));
   }
-  if (!request.location.empty()) {
-    text += "Location: ";
-    text += request.location;
-    text += "\r\n";
-  }
+  if (!request.location.empty()) add("Location", request.location);
   text += request.fields;
   text += request.route_fields;
-  if (!request.hsts.empty()) {
-    text += "Strict-Transport-Security: ";
-    text += request.hsts;
-    text += "\r\n";
-  }
-  if (is_for_now) text += fmt::format("Retry-After: {}\r\n", request.retry_after);
+  if (!request.hsts.empty()) add("Strict-Transport-Security", request.hsts);
+  if (is_for_now) add("Retry-After", std::to_string(request.retry_after));
   text += request.keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
   // RFC 9110 §15.4.5: nobody reads a body behind a 304.
   if (has_content && !request.head_only && status != 304) text += body;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,15 +15,16 @@ int status_of(AnswerReason reason);
 int status_of(AnswerReason reason, const table::AnswerStatus& settings);
 
 struct AnswerRequest {
-  std::string_view accept;        ///< the Accept field, empty if there is none
-  std::string_view location;      ///< for redirects
-  int status = 0;                 ///< 0: the reason's own
-  std::string_view fields;        ///< whole lines more, CRLF included
-  std::string_view route_fields;  ///< more of them, of the route's every response
-  std::string_view hsts;          ///< Strict-Transport-Security, over TLS
-  unsigned retry_after = 1;       ///< seconds, of a 503
-  bool head_only = false;         ///< the request was HEAD
-  bool keep_alive = false;        ///< the connection stays open afterwards
+  std::string_view accept;                     ///< the Accept field, empty if there is none
+  std::string_view location;                   ///< for redirects
+  int status = 0;                              ///< 0: the reason's own
+  std::string_view fields;                     ///< whole lines more, CRLF included
+  std::string_view route_fields;               ///< more of them, of the route's every response …
+  std::span<const std::string_view> replaced;  ///< … instead of the answer's own of these names
+  std::string_view hsts;                       ///< Strict-Transport-Security, over TLS
+  unsigned retry_after = 1;                    ///< seconds, of a 503
+  bool head_only = false;                      ///< the request was HEAD
+  bool keep_alive = false;                     ///< the connection stays open afterwards
 };
 
 /// A whole HTTP/1.1 response: JSON, HTML or text by `accept`, naming the status and the reason.

@@ -284,11 +284,10 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
 
   const auto& table = worker_.table;
   if (!table.complete()) co_return co_await answer(AnswerReason::NoTable);
-  if (const auto* blocked = table.blocked(); blocked != nullptr) {
-    exchange.origin.read(request, arrival(), table.forwarded());
-    if (blocked->blocks(request, exchange.origin.client, worker_.matcher)) {
-      co_return co_await answer(AnswerReason::Blocked);
-    }
+  exchange.origin.read(request, arrival(), table.forwarded());
+  if (const auto* blocked = table.blocked();
+      blocked != nullptr && blocked->blocks(request, exchange.origin.client, worker_.matcher)) {
+    co_return co_await answer(AnswerReason::Blocked);
   }
   exchange.host = HostRef(table.find_host(exchange.host_name));
   if (exchange.host == nullptr) co_return co_await answer(AnswerReason::NoRoute);
@@ -298,8 +297,10 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
     if (identity_ != nullptr) identity_->follow(stream_.ssl(), trust);
     const auto refused = refuse_client(host, trust.get(), identity_.get(), stream_.is_tls());
     if (refused) co_return co_await answer(*refused);
+    if (!host.client_certificates->subject_pattern.empty() && !has_right_subject()) {
+      co_return co_await answer(AnswerReason::ClientSubjectDenied);
+    }
   }
-  exchange.origin.read(request, arrival(), table.forwarded());
   if (!host.redirects.is_usual()) {
     auto elsewhere = host_redirect(*host.redirects, *path);
     if (elsewhere.status != 0) co_return co_await redirect(std::move(elsewhere));
@@ -313,6 +314,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   }
   exchange.upgrade = read_upgrade(request, route->tunnels->other_protocols, exchange.handshake);
   if (!route->rules.is_usual()) {
+    exchange.rules = exchange.host->rules_of(*route);
     if (!route->rules->redirect.location.empty()) {
       auto elsewhere = route->rules->redirect;
       co_return co_await redirect(std::move(elsewhere));
@@ -333,10 +335,12 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   auto& exchange = *exchange_;
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
-  const auto* rules = exchange.host->rules_of(route);
+  const auto* rules = exchange.rules;
   if (rules != nullptr && rules->canary) {
     backend = choose_canary(*rules->canary, std::move(backend));
   }
+  const bool is_empty = backend == nullptr || backend->empty();
+  if (is_empty && rules != nullptr) backend = fall_back(std::move(backend));
   if (!exchange.upgrade.empty()) {
     begin_handshake(backend == nullptr ? route.backends.front().backend : backend->name());
   }
@@ -357,7 +361,7 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
   UpstreamLaneRef lane;
-  if (route.upstream_tls) {
+  if (route.upstream_tls && !exchange.falls_back) {
     auto found = worker_.upstream_tls.lane_for(*route.upstream_tls, exchange.host_name);
     if (!found) {
       log_upstream_tls(worker_, backend->name(), "any endpoint", found.error().detail);
@@ -385,11 +389,32 @@ BackendRef ClientConnection::choose_canary(const CanaryRules& rules, BackendRef 
 
 bool ClientConnection::settle_cors() {
   auto& exchange = *exchange_;
-  const auto* rules = exchange.host->rules_of(*exchange.route);
-  if (rules == nullptr || !rules->cors) return false;
-  if (!rules->cors->add_lines(exchange.request, exchange.route_lines)) return false;
-  exchange.route_names = rules->cors->names();
+  const auto& cors = exchange.rules->cors;
+  if (!cors || !cors->add_lines(exchange.request, exchange.route_lines)) return false;
+  exchange.route_names.assign(cors->names().begin(), cors->names().end());
   return exchange.request.method == "OPTIONS";
+}
+
+bool ClientConnection::has_right_subject() const {
+  const auto subject = identity_ == nullptr ? std::string_view() : identity_->subject;
+  return exchange_->host->takes_subject(subject, worker_.matcher);
+}
+
+void ClientConnection::settle_fields() {
+  auto& exchange = *exchange_;
+  if (std::exchange(exchange.fields_are_settled, true)) return;
+  const auto parts = request_parts();
+  auto& names = exchange.route_names;
+  if (exchange.rules != nullptr) {
+    exchange.rules->response_fields.add_lines(parts, exchange.route_lines, names);
+  }
+  exchange.headers = worker_.table.headers();
+  if (exchange.headers != nullptr) {
+    exchange.headers->response.add_lines(parts, exchange.route_lines, names);
+  }
+  exchange.sets_hsts = std::ranges::any_of(names, [](std::string_view name) {
+    return equal_ignoring_case(name, "Strict-Transport-Security");
+  });
 }
 
 bool ClientConnection::client_has_left() const {
@@ -416,21 +441,28 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
                           reason != AnswerReason::BodyTooLarge;
+  worker_.counters.answers[static_cast<std::size_t>(reason)].add();
+  if (has_fields_to_settle()) settle_fields();
+  if (wants_error_page(status)) {
+    const auto next = co_await show_error_page(status, keep_alive);
+    if (next == Next::Request) begin_ += head_length_;
+    if (next) co_return *next;
+  }
   AnswerRequest how;
   how.location = location;
   how.status = status;
   how.fields = exchange_->answer_fields;
   how.route_fields = exchange_->route_lines;
+  how.replaced = exchange_->route_names;
   how.head_only = request.method == "HEAD";
   how.keep_alive = keep_alive;
   how.retry_after = worker_.retry_after();
-  if (stream_.is_tls()) how.hsts = worker_.table.hsts();
+  if (stream_.is_tls() && !exchange_->sets_hsts) how.hsts = worker_.table.hsts();
   for (const auto& field : request.fields) {
     if (field.id == FieldName::Other && equal_ignoring_case(field.name, "Accept")) {
       how.accept = field.value;
     }
   }
-  worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;

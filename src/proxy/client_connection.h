@@ -103,6 +103,30 @@ class ClientConnection final : public Fiber, public OpenConnection {
   std::optional<AnswerReason> count_client(const ClientLimits& limits);
   /// May wait for a check of the password; then the worker's others go on.
   Task<AccessRefusal> check_password(const table::BasicAuth& basic);
+  /// Where the route has one: takes over for a backend without an endpoint. nullptr: nobody does.
+  BackendRef fall_back(BackendRef without_endpoints);
+  /// Has the route's error backend answer for `status`. Nothing: it does not; else what becomes of
+  /// the connection. `keep_alive`: of the client's connection.
+  Task<std::optional<Next>> show_error_page(int status, bool keep_alive);
+  bool wants_error_page(int status) const;
+  /// Of a relay that holds a response back: an error page takes its place, or it goes on after all.
+  Task<bool> settle_held(Relay& relay);
+  /// The whole response that `answer` makes.
+  std::string make_error_page(const SubrequestAnswer& answer, bool keep_alive);
+  /// Which fields all answers to this request have.
+  void settle_fields();
+  bool has_fields_to_settle() const {
+    return exchange_->rules != nullptr || worker_.table.headers() != nullptr;
+  }
+  /// What responses have in common, weir's own aside.
+  ResponseEdit edit_responses() const;
+  /// The parts of the request that is under way.
+  RequestParts request_parts() const {
+    return {exchange_->request, exchange_->origin.client, exchange_->host_name,
+            exchange_->origin.scheme};
+  }
+  /// Of a host that asks for one.
+  bool has_right_subject() const;
   /// What CORS says of the route's responses. True: it is the answer already.
   bool settle_cors();
   /// Whom to ask: `what` gets the backend and the lane. False: nobody is there.

@@ -1,9 +1,11 @@
 #include "proxy/client_identity.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
 #include "proxy/openssl_handles.h"
+#include "proxy/text_parts.h"
 
 namespace weir::proxy {
 
@@ -19,6 +21,14 @@ std::string text_of(const X509_NAME* name) {
   return {data, static_cast<std::size_t>(size)};
 }
 
+std::string pem_of(X509* certificate) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  if (out == nullptr || PEM_write_bio_X509(out.get(), certificate) != 1) return {};
+  const char* data = nullptr;
+  const auto size = BIO_get_mem_data(out.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
 }  // namespace
 
 void ClientIdentity::read_peer(SSL* ssl) {
@@ -26,6 +36,7 @@ void ClientIdentity::read_peer(SSL* ssl) {
   if (peer == nullptr) return;
   subject = text_of(X509_get_subject_name(peer.get()));
   issuer = text_of(X509_get_issuer_name(peer.get()));
+  if (asked.pass_on) certificate = escaped(pem_of(peer.get()));
   const auto result = SSL_get_verify_result(ssl);
   if (result == X509_V_OK) {
     shown = Shown::Verified;

@@ -29,6 +29,7 @@ struct ClientIdentity {
   std::string verify = "NONE";  ///< as nginx says it: "NONE", "SUCCESS", "FAILED:reason"
   std::string subject;          ///< RFC 2253; empty: nothing shown
   std::string issuer;           ///< RFC 2253
+  std::string certificate;      ///< PEM, escaped as nginx does, if it is to be passed on; or empty
 
   /// After the handshake.
   void read_peer(SSL* ssl);

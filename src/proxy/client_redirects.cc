@@ -25,7 +25,7 @@ table::Redirect ClientConnection::host_redirect(const table::HostRedirects& redi
     location += ':';
     location += std::to_string(origin.port);
     location += target_of(request, false);
-    return {std::move(location), 308};
+    return {std::move(location), worker_.table.settings().status.https_redirect};
   }
   // An HTTP/1.0 request may name no host, and then there is nowhere to send it.
   if (redirects.app_root.empty() || path != "/" || request.host.empty()) return {{}, 0};

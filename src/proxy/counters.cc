@@ -42,6 +42,8 @@ const char* reason_name(AnswerReason reason) {
       return "client_certificate_bad";
     case AnswerReason::NoClientTrust:
       return "no_client_trust";
+    case AnswerReason::ClientSubjectDenied:
+      return "client_subject_denied";
     case AnswerReason::MisdirectedRequest:
       return "misdirected_request";
     case AnswerReason::TooManyConnections:

@@ -44,6 +44,7 @@ enum class AnswerReason : std::uint8_t {
   ClientCertificateMissing,  // 400
   ClientCertificateBad,      // 400: the host's trust does not verify it
   NoClientTrust,             // 403: the host's trust bundle is not there
+  ClientSubjectDenied,       // 403: the certificate's subject is not one that the host takes
   MisdirectedRequest,        // 421: the connection was made under another host's policy
   TooManyConnections,        // 503: over a limit, before any request
   UpstreamTls,               // 502: no endpoint's TLS could be agreed on or verified

@@ -39,12 +39,22 @@ std::string_view Exchange::auth_cookies_for(int status) const {
   return std::ranges::find(kUsual, status) == std::end(kUsual) ? std::string_view{} : auth_cookies;
 }
 
+void Exchange::forget_rules() {
+  rules = nullptr;
+  falls_back = false;
+  route_lines.clear();
+  route_names.clear();
+  headers.reset();
+  fields_are_settled = false;
+  sets_hsts = false;
+  rewritten.clear();
+}
+
 void Exchange::reset() {
   upgrade = {};
   host = nullptr;
   route = nullptr;
-  route_lines.clear();
-  route_names = {};
+  if (rules != nullptr || fields_are_settled) forget_rules();
   set_cookie.clear();
   auth_cookies.clear();
   auth_was_asked = false;

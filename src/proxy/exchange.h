@@ -1,5 +1,6 @@
 #pragma once
 
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -77,6 +78,8 @@ struct Exchange {
   std::string_view host_name;           ///< normalised
   HostRef host;                         ///< as it was when the request came
   const table::Route* route = nullptr;  ///< of `host`
+  const RouteRules* rules = nullptr;    ///< of `route`; nullptr: it has none
+  bool falls_back = false;              ///< to the route's `fallback`
   Origin origin;
   std::string path_storage;
   RequestIds::Text request_id_storage;
@@ -84,19 +87,23 @@ struct Exchange {
   std::string target;                  ///< for endpoints, if the route rewrites it; else empty
   std::string request_text;            ///< lines that `to_backend` points into
   Gather to_backend;                   ///< the head, and what of the body came with it
-  std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's
+  std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's, or weir's own
   std::vector<EndpointRef> tried;
   std::shared_ptr<TunnelCounters> handshake_counters;  ///< of route and backend, if it is one
   TimerWheel::TimePoint handshake_begun;
   ClientUse::Place client_place;  ///< where a route counts what clients have open
 
-  std::string answer_fields;  ///< lines of weir's own answer, if it comes to one
-  ResponseHead response;      ///< valid only while its bytes are looked at
-  std::string route_lines;    ///< of every response of the route …
-  std::span<const std::string_view> route_names;  ///< … and the names of their fields
-  std::string set_cookie;                         ///< line for the client, or empty
-  std::string auth_cookies;                       ///< lines of the auth service for the client …
-  bool auth_was_asked = false;                    ///< and it said yes
+  std::string answer_fields;                   ///< lines of weir's own answer, if it comes to one
+  ResponseHead response;                       ///< valid only while its bytes are looked at
+  std::string route_lines;                     ///< of every response of the route …
+  std::vector<std::string_view> route_names;   ///< … and the names of their fields
+  std::shared_ptr<const HeaderRules> headers;  ///< some of those are from it; may be none
+  bool fields_are_settled = false;             ///< all of them are there
+  bool sets_hsts = false;                      ///< Strict-Transport-Security is one of them
+  std::list<std::string> rewritten;            ///< lines of `response`
+  std::string set_cookie;                      ///< line for the client, or empty
+  std::string auth_cookies;                    ///< lines of the auth service for the client …
+  bool auth_was_asked = false;                 ///< and it said yes
   bool auth_cookies_always = false;  ///< … with whatever status; else as nginx's add_header
   std::string response_text;
   Gather to_client;
@@ -104,6 +111,10 @@ struct Exchange {
   std::string_view auth_cookies_for(int status) const;
 
   void reset();
+
+ private:
+  /// What only requests have that rules are about.
+  void forget_rules();
 };
 
 }  // namespace weir::proxy

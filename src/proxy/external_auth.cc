@@ -9,23 +9,6 @@ namespace weir::proxy {
 
 namespace {
 
-/// The request to the service has no body, and is not an upgrade.
-bool goes_to_service(const Field& field) {
-  switch (field.id) {
-    case FieldName::Host:
-    case FieldName::ContentLength:
-    case FieldName::TransferEncoding:
-    case FieldName::Expect:
-    case FieldName::SecWebSocketExtensions:
-    case FieldName::SecWebSocketKey:
-    case FieldName::SecWebSocketProtocol:
-    case FieldName::SecWebSocketVersion:
-      return false;
-    default:
-      return true;
-  }
-}
-
 std::string values_of(const ResponseHead& head, std::string_view name) {
   std::string values;
   for (const auto& field : head.fields) {
@@ -51,31 +34,47 @@ bool has_argument(std::string_view url, std::string_view name) {
 }  // namespace
 
 std::string make_auth_request(const table::ExternalAuth& auth, std::string_view target,
-                              const RequestParts& parts, const Origin& origin,
+                              const RequestParts& parts, const Forwarded& forwarded,
                               bool keep_underscores) {
+  const auto& origin = forwarded.origin;
+  const auto is_told = [&](std::string_view name) {
+    return std::ranges::any_of(auth.request_fields, [&](const table::HeaderField& field) {
+      return equal_ignoring_case(field.name, name);
+    });
+  };
   std::string text;
   auto out = std::back_inserter(text);
   fmt::format_to(out, "{} {} HTTP/1.1\r\nHost: {}\r\n", auth.method, target,
                  auth.host.empty() ? origin.host : std::string_view(auth.host));
   for (const auto& field : parts.head.fields) {
-    if (goes_to_backend(parts.head, field, keep_underscores) && goes_to_service(field)) {
+    if (goes_without_body(parts.head, field, keep_underscores) && !is_told(field.name)) {
       text += field.line;
     }
   }
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!is_told(name)) fmt::format_to(out, "{}: {}\r\n", name, value);
+  };
   const auto uri = parts.head.path;
-  fmt::format_to(out,
-                 "X-Original-URL: {}://{}{}\r\nX-Original-Method: {}\r\n"
-                 "X-Sent-From: nginx-ingress-controller\r\nX-Real-IP: {}\r\n"
-                 "X-Forwarded-For: {}\r\n",
-                 origin.scheme, origin.host, uri, parts.head.method, origin.client,
-                 origin.forwarded_for);
-  if (auth.redirect.empty()) {
-    fmt::format_to(out, "X-Auth-Request-Redirect: {}\r\n", uri);
-  } else {
-    fmt::format_to(out, "X-Auth-Request-Redirect: {}\r\n", text_of(auth.redirect, parts));
-  }
+  add("X-Original-URL", fmt::format("{}://{}{}", origin.scheme, origin.host, uri));
+  add("X-Original-Method", parts.head.method);
+  add("X-Sent-From", "nginx-ingress-controller");
+  add("X-Real-IP", origin.client);
+  add("X-Forwarded-For", origin.forwarded_for);
+  add("X-Auth-Request-Redirect",
+      auth.redirect.empty() ? std::string(uri) : text_of(auth.redirect, parts));
   if (auth.tells_uri) {
-    fmt::format_to(out, "X-Original-URI: {}\r\nX-Scheme: {}\r\n", uri, origin.scheme);
+    add("X-Original-URI", uri);
+    add("X-Scheme", origin.scheme);
+  }
+  if (const auto* identity = forwarded.identity) {
+    add("ssl-client-verify", identity->verify);
+    if (!identity->subject.empty()) add("ssl-client-subject-dn", identity->subject);
+    if (!identity->issuer.empty()) add("ssl-client-issuer-dn", identity->issuer);
+    if (!identity->certificate.empty()) add("ssl-client-cert", identity->certificate);
+  }
+  for (const auto& field : auth.request_fields) {
+    const auto value = text_of(field.value, parts);
+    if (!value.empty()) fmt::format_to(out, "{}: {}\r\n", field.name, value);
   }
   text += "\r\n";
   return text;

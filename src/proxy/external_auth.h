@@ -15,7 +15,7 @@ namespace weir::proxy {
 
 /// The whole request to the service: that of the client without its body, to `target`.
 std::string make_auth_request(const table::ExternalAuth& auth, std::string_view target,
-                              const RequestParts& parts, const Origin& origin,
+                              const RequestParts& parts, const Forwarded& forwarded,
                               bool keep_underscores);
 
 struct AuthVerdict {

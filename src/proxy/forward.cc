@@ -46,6 +46,13 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
+  if (has_fields_to_settle()) {
+    settle_fields();
+    if (exchange.headers != nullptr) {
+      exchange.headers->request.add_edits(request_parts(), exchange.field_edits);
+      edit.replaces_forwarded = exchange.headers->replaces_forwarded;
+    }
+  }
   edit.request_id = exchange.request_id;
   edit.fields = exchange.field_edits;
   edit.target = exchange.target;
@@ -67,8 +74,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
 
   const auto& tunnels = *route.tunnels;
   Tries tries(worker_, *backend, *route.retries, upgrade ? &tunnels : nullptr);
-  const RequestParts parts{request, exchange.origin.client, exchange.host_name,
-                           exchange.origin.scheme};
+  const auto parts = request_parts();
   auto affinity = affinity_of(*backend, parts, worker_.random);
   bool try_kept = !upgrade;
   EndpointRef endpoint;
@@ -167,6 +173,16 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   }
 }
 
+Task<bool> ClientConnection::settle_held(Relay& relay) {
+  const auto next = co_await show_error_page(relay.held_status(), relay.may_keep_client());
+  if (next) {
+    relay.drop_held(*next);
+  } else {
+    relay.go_on();
+  }
+  co_return true;
+}
+
 Task<ClientConnection::Outcome> ClientConnection::relay(
     UpstreamConnection& upstream, const EndpointRef& endpoint, UpstreamLane* lane, bool reused,
     const AllowedRetries& retries, TunnelPermit& permit, EndpointPlace& place) {
@@ -176,8 +192,10 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
   for (int steps = 1; !relay.over(); ++steps) {
     if (relay.step()) {
       armed = false;
-      if (steps % kStepsPerTurn == 0 && !relay.over() &&
-          co_await yield(backend.io()) == Wake::Cancelled) {
+      if (relay.is_held()) {
+        co_await settle_held(relay);
+      } else if (steps % kStepsPerTurn == 0 && !relay.over() &&
+                 co_await yield(backend.io()) == Wake::Cancelled) {
         relay.abort();
       }
       continue;
@@ -220,6 +238,7 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
     start.client_place = std::move(exchange_->client_place);
+    start.is_logged = exchange_->route->rules->logs_requests;
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&

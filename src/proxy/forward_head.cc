@@ -59,18 +59,23 @@ bool needs_respacing(const Field& field) {
   return frames_or_routes(field.id) && !plainly_spaced(field);
 }
 
-bool is_edited(std::span<const FieldEdit> edits, const Field& field) {
+bool is_edited(std::span<const FieldEdit> edits, std::string_view name) {
   return std::ranges::any_of(
-      edits, [&](const FieldEdit& edit) { return equal_ignoring_case(edit.name, field.name); });
+      edits, [&](const FieldEdit& edit) { return equal_ignoring_case(edit.name, name); });
 }
 
-bool is_replaced(std::span<const std::string_view> names, const Field& field) {
+template <class Name>
+bool is_one_of(std::span<const Name> names, const Field& field) {
   return std::ranges::any_of(
       names, [&](std::string_view name) { return equal_ignoring_case(name, field.name); });
 }
 
 bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Field& field) {
-  if (field.hop_by_hop || is_replaced(edit.replaced, field)) return false;
+  if (field.hop_by_hop) return false;
+  const bool any_is_left_out = !edit.replaced.empty() || !edit.hidden.empty();
+  if (any_is_left_out && (is_one_of(edit.replaced, field) || is_one_of(edit.hidden, field))) {
+    return false;
+  }
   switch (field.id) {
     case FieldName::ContentLength:
       return head.status != 204;  // RFC 9110 §8.6: none there
@@ -78,6 +83,8 @@ bool goes_to_client(const ResponseHead& head, const ResponseEdit& edit, const Fi
       return head.status != 204 && edit.client_version >= 11;  // RFC 9112 §6.1
     case FieldName::Trailer:
       return edit.client_version >= 11;  // trailers need chunks
+    case FieldName::Server:
+      return edit.server;
     default:
       return true;
   }
@@ -95,6 +102,23 @@ bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_unde
   // RFC 9110 §10.1.1: in HTTP/1.0 it means nothing, and the request goes on as 1.1.
   if (field.id == FieldName::Expect && head.version < 11) return false;
   return keep_underscores || field.name.find('_') == std::string_view::npos;
+}
+
+bool goes_without_body(const RequestHead& head, const Field& field, bool keep_underscores) {
+  switch (field.id) {
+    case FieldName::Host:
+    case FieldName::ContentLength:
+    case FieldName::TransferEncoding:
+    case FieldName::Expect:
+    case FieldName::SecWebSocketExtensions:
+    case FieldName::SecWebSocketKey:
+    case FieldName::SecWebSocketProtocol:
+    case FieldName::SecWebSocketVersion:
+    case FieldName::Trailer:
+      return false;
+    default:
+      return goes_to_backend(head, field, keep_underscores);
+  }
 }
 
 void Gather::add(std::string_view bytes) {
@@ -155,7 +179,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
     return !goes_to_backend(head, field, edit.keep_underscores) ||
            (own_host && field.id == FieldName::Host) ||
            (field.id == FieldName::XRequestId && !edit.request_id.empty()) ||
-           is_edited(edit.fields, field);
+           is_edited(edit.fields, field.name);
   };
   for (const auto& field : head.fields) {
     if (needs_respacing(field) && !dropped(field)) add_line(text, field.name, field.value);
@@ -163,24 +187,30 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto first_lines = text.size();
 
   if (!edit.upgrade.empty()) add_upgrade(text, edit.upgrade);
-  if (!edit.request_id.empty()) add_line(text, "X-Request-ID", edit.request_id);
-  add_line(text, "X-Forwarded-For", origin.forwarded_for);
-  add_line(text, "X-Real-IP", origin.client);
-  add_line(text, "X-Forwarded-Host", origin.host);
+  const auto add_own = [&](std::string_view name, std::string_view value) {
+    if (!edit.replaces_forwarded || !is_edited(edit.fields, name)) add_line(text, name, value);
+  };
+  if (!edit.request_id.empty()) add_own("X-Request-ID", edit.request_id);
+  add_own("X-Forwarded-For", origin.forwarded_for);
+  add_own("X-Real-IP", origin.client);
+  add_own("X-Forwarded-Host", origin.host);
   char port[8];
   const auto end = std::to_chars(port, port + sizeof port, origin.port).ptr;
-  add_line(text, "X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
-  add_scheme(text, origin.scheme);
-  if (!origin.original_for.empty()) {
-    add_line(text, "X-Original-Forwarded-For", origin.original_for);
+  add_own("X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
+  if (edit.replaces_forwarded) {
+    add_own("X-Forwarded-Proto", origin.scheme);
+    add_own("X-Forwarded-Scheme", origin.scheme);
+    add_own("X-Scheme", origin.scheme);
+  } else {
+    add_scheme(text, origin.scheme);
   }
-  if (!origin.original_host.empty()) {
-    add_line(text, "X-Original-Forwarded-Host", origin.original_host);
-  }
+  if (!origin.original_for.empty()) add_own("X-Original-Forwarded-For", origin.original_for);
+  if (!origin.original_host.empty()) add_own("X-Original-Forwarded-Host", origin.original_host);
   if (const auto* identity = forwarded.identity) {
     add_line(text, "ssl-client-verify", identity->verify);
     if (!identity->subject.empty()) add_line(text, "ssl-client-subject-dn", identity->subject);
     if (!identity->issuer.empty()) add_line(text, "ssl-client-issuer-dn", identity->issuer);
+    if (!identity->certificate.empty()) add_line(text, "ssl-client-cert", identity->certificate);
   }
   for (const auto& field : edit.fields) {
     if (!field.value.empty()) add_line(text, field.name, field.value);

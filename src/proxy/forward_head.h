@@ -48,6 +48,7 @@ struct RequestEdit {
   std::string_view upgrade;           ///< the protocol to go on with, or empty
   bool keep_underscores = false;      ///< fields with "_" in their name go on, too
   std::span<const FieldEdit> fields;  ///< go before what the client sent
+  bool replaces_forwarded = false;    ///< some of those are of `Forwarded`'s, and win
   std::string_view target;            ///< instead of the client's, or empty
   std::string_view host;              ///< the Host field, instead of `Origin::host`; or empty
   std::string_view request_id;        ///< X-Request-ID, instead of the client's; or empty
@@ -55,6 +56,10 @@ struct RequestEdit {
 
 /// Whether a field of a client's request is for its endpoint, but for what frames the body.
 bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_underscores);
+
+/// The same for somebody else who is asked on the client's behalf, without its Host field, body and
+/// upgrade.
+bool goes_without_body(const RequestHead& head, const Field& field, bool keep_underscores);
 
 /// `text` holds the changed lines and must live as long as the gather's content.
 void gather_request(const RequestHead& head, const Forwarded& forwarded, const RequestEdit& edit,
@@ -69,6 +74,8 @@ struct ResponseEdit {
   std::string_view auth_cookies;               ///< more such lines
   std::string_view lines;                      ///< and more …
   std::span<const std::string_view> replaced;  ///< … instead of fields of these names
+  std::span<const std::string> hidden;         ///< fields of these names are left out as well …
+  bool server = false;                         ///< … and Server, unless this is on
 };
 
 void gather_response(const ResponseHead& head, const ResponseEdit& edit, std::string& text,

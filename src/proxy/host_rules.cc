@@ -6,8 +6,8 @@ namespace weir::proxy {
 
 namespace {
 
-std::optional<util::Regex> make_pattern(const table::PathMatch& match) {
-  auto compiled = util::Regex::compile('^' + match.path);
+std::optional<util::Regex> make_pattern(const std::string& text) {
+  auto compiled = util::Regex::compile(text);
   if (!compiled) return std::nullopt;
   compiled->hasten();
   return *std::move(compiled);
@@ -20,8 +20,13 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
       host.routes, [](const table::Route& route) { return route.rules.is_usual(); });
   const bool has_patterns =
       !host.routes.empty() && host.routes.front().match.kind == table::PathMatch::Kind::Regex;
-  if (!has_rules && !has_patterns) return nullptr;
+  const bool has_subject =
+      host.client_certificates && !host.client_certificates->subject_pattern.empty();
+  if (!has_rules && !has_patterns && !has_subject) return nullptr;
   auto made = std::make_shared<HostRules>();
+  // Upper and lower case are two there, as in nginx.
+  if (has_subject)
+    made->subject_ = make_pattern("(?-i)" + host.client_certificates->subject_pattern);
   if (has_rules) made->routes_.reserve(host.routes.size());
   if (has_patterns) made->patterns_.reserve(host.routes.size());
   for (const auto& route : host.routes) {
@@ -33,10 +38,18 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
       if (route.rules->cors) rules.cors.emplace(*route.rules->cors);
       if (route.rules->limits) rules.limits.emplace(*route.rules->limits);
       if (route.rules->canary) rules.canary.emplace(*route.rules->canary);
+      rules.response_fields = FieldRules(route.rules->response_fields);
+      if (route.rules->error_pages || !route.rules->fallback.empty()) {
+        rules.errors = ErrorContext(route);
+      }
     }
-    if (has_patterns) made->patterns_.push_back(make_pattern(route.match));
+    if (has_patterns) made->patterns_.push_back(make_pattern('^' + route.match.path));
   }
   return made;
+}
+
+bool HostRules::takes_subject(std::string_view subject, util::RegexMatcher& matcher) const {
+  return subject_ && matcher.match(*subject_, subject) == util::RegexMatcher::Outcome::Match;
 }
 
 FoundRoute HostRules::find_route(const table::Host& host, std::string_view path,

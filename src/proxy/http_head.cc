@@ -61,6 +61,8 @@ FieldName field_name(http::field field) {
       return FieldName::SecWebSocketProtocol;
     case http::field::sec_websocket_version:
       return FieldName::SecWebSocketVersion;
+    case http::field::server:
+      return FieldName::Server;
     case http::field::strict_transport_security:
       return FieldName::StrictTransportSecurity;
     case http::field::te:

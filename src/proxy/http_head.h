@@ -27,6 +27,7 @@ enum class FieldName : std::uint8_t {
   SecWebSocketKey,
   SecWebSocketProtocol,
   SecWebSocketVersion,
+  Server,
   SslClient,  ///< ssl-client-cert, -verify, -subject-dn, -issuer-dn, with "_" for "-" as well
   StrictTransportSecurity,
   Te,

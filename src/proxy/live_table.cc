@@ -61,6 +61,12 @@ const table::Route* search(const std::vector<table::Route>& routes, std::string_
   return nullptr;
 }
 
+std::shared_ptr<const HeaderRules> headers_of(const table::HeaderSettings& settings) {
+  const bool has_any =
+      !settings.request.empty() || !settings.response.empty() || !settings.hidden.empty();
+  return has_any ? std::make_shared<const HeaderRules>(settings) : nullptr;
+}
+
 std::string hsts_of(const table::Settings& settings) {
   if (!settings.hsts) return {};
   auto value = "max-age=" + std::to_string(settings.hsts->max_age_s);
@@ -83,6 +89,7 @@ void LiveTable::adopt(const Delta& delta) {
   if (delta.settings) {
     settings_ = *delta.settings;
     hsts_ = hsts_of(settings_);
+    headers_ = headers_of(settings_.headers);
     forwarded_ = ForwardedTrust(settings_.forwarded);
     blocked_ = delta.blocked;
   }

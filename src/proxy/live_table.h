@@ -27,13 +27,17 @@ class LiveHost : public LocalRefCount<LiveHost> {
   const RouteRules* rules_of(const table::Route& route) const {
     return route.rules.is_usual() ? nullptr : &rules_->of(*policy_, route);
   }
+  /// Of a host that has such a pattern (HostRules::takes_subject).
+  bool takes_subject(std::string_view subject, util::RegexMatcher& matcher) const {
+    return rules_ != nullptr && rules_->takes_subject(subject, matcher);
+  }
   /// Which of its routes takes the path, which is normalised. `matcher` has the groups of the
   /// route's pattern then, if it has one.
   FoundRoute find_route(std::string_view path, util::RegexMatcher& matcher) const;
 
  private:
   std::shared_ptr<const table::Host> policy_;
-  std::shared_ptr<const HostRules> rules_;  // nullptr: no route has any
+  std::shared_ptr<const HostRules> rules_;  // nullptr: there are none
 };
 using HostRef = boost::intrusive_ptr<const LiveHost>;
 
@@ -52,6 +56,8 @@ class LiveTable {
   const BlockRules* blocked() const { return blocked_.get(); }
   /// The value of Strict-Transport-Security for responses over TLS; empty: none.
   const std::string& hsts() const { return hsts_; }
+  /// nullptr: fields of messages go by their routes alone.
+  const std::shared_ptr<const HeaderRules>& headers() const { return headers_; }
 
   /// `name` is normalised (target.h). Exact, then the wildcard that replaces its first label, then
   /// the catch-all; nullptr if there is not even that. Valid until the next `adopt`.
@@ -137,6 +143,7 @@ class LiveTable {
   bool complete_ = false;
   table::Settings settings_;
   std::string hsts_;
+  std::shared_ptr<const HeaderRules> headers_;
   ForwardedTrust forwarded_;
   std::shared_ptr<const BlockRules> blocked_;
   std::size_t passthrough_hosts_ = 0;

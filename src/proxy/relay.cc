@@ -1,7 +1,9 @@
 #include "proxy/relay.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "proxy/response_rewrite.h"
 #include "proxy/socket_options.h"
 
 namespace weir::proxy {
@@ -41,7 +43,7 @@ bool ClientConnection::Relay::step() {
   bool moved = false;
   if (!over_ && !backend_deaf_) moved = send_request();
   if (!over_) moved |= receive_response();
-  held_.set(to_backend_.size() + to_client_.size() + partial_head_.size() +
+  held_.set(to_backend_.size() + to_client_.size() + partial_head_.size() + held_response_.size() +
             connection_.early_.size());
   return moved;
 }
@@ -205,8 +207,59 @@ std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
     finish({Outcome::Kind::Retry, Next::Close, AnswerReason::BadResponse});
     return 0;
   }
+  if (exchange_.rules != nullptr && held_status_ == 0 && to_client_.empty() &&
+      connection_.wants_error_page(head.status) && !exchange_.route->rules->error_pages->only_own) {
+    hold(bytes, used);
+    return 0;
+  }
   respond_with(bytes.subspan(used), used);
   return used;
+}
+
+void ClientConnection::Relay::hold(std::span<char> bytes, std::size_t head_length) {
+  const auto& head = exchange_.response;
+  held_response_.assign(bytes.data(), bytes.size());
+  Body body(head.framing);
+  auto rest = held_response_.substr(head_length);
+  const auto taken = body.take(rest);
+  held_is_whole_ = head.keep_alive && !body.until_close() && body.done() &&
+                   taken.used == rest.size() && request_is_out() && !backend_deaf_;
+  held_status_ = head.status;
+  if (head.status == 401) {
+    // The client has to know how to say who it is.
+    for (const auto& field : head.fields) {
+      if (equal_ignoring_case(field.name, "WWW-Authenticate"))
+        exchange_.answer_fields += field.line;
+    }
+  }
+}
+
+bool ClientConnection::Relay::may_keep_client() const {
+  return exchange_.request.keep_alive && !worker_.draining && exchange_.request_body.done();
+}
+
+void ClientConnection::Relay::drop_held(Next next) {
+  reusable_ = held_is_whole_;
+  finish({Outcome::Kind::Over, next, {}});
+}
+
+void ClientConnection::Relay::go_on() {
+  exchange_.answer_fields.clear();
+  auto bytes = std::exchange(held_response_, {});
+  take_response(bytes);
+  if (client_failed_) client_left();
+  if (!over_ && to_client_.empty()) settle();
+}
+
+ResponseEdit ClientConnection::Relay::edit_for(int status) {
+  if (exchange_.rules != nullptr && exchange_.route->rules->response_rewrite) {
+    rewrite_response(*exchange_.route->rules->response_rewrite, connection_.request_parts(),
+                     exchange_.response, exchange_.rewritten);
+  }
+  auto edit = connection_.edit_responses();
+  edit.set_cookie = exchange_.set_cookie;
+  edit.auth_cookies = exchange_.auth_cookies_for(status);
+  return edit;
 }
 
 /// The final response: its head and what of the body came with it, in one write.
@@ -220,14 +273,9 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
                 !response_body_.until_close() && exchange_.request_body.done();
   reusable_ = head.keep_alive && !response_body_.until_close();
 
-  ResponseEdit edit;
+  auto edit = edit_for(head.status);
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
-  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
-  edit.set_cookie = exchange_.set_cookie;
-  edit.auth_cookies = exchange_.auth_cookies_for(head.status);
-  edit.lines = exchange_.route_lines;
-  edit.replaced = exchange_.route_names;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
   phase_ = Phase::Body;
@@ -253,13 +301,8 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
     fail(AnswerReason::BadResponse);
     return;
   }
-  ResponseEdit edit;
+  auto edit = edit_for(head.status);
   edit.upgrade = protocol;
-  if (client_.is_tls()) edit.hsts = worker_.table.hsts();
-  edit.set_cookie = exchange_.set_cookie;
-  edit.auth_cookies = exchange_.auth_cookies_for(head.status);
-  edit.lines = exchange_.route_lines;
-  edit.replaced = exchange_.route_names;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
   exchange_.to_client.add({rest.data(), rest.size()});
   seen_.assign(rest.data(), rest.size());
@@ -372,8 +415,7 @@ bool ClientConnection::Relay::flush(std::string& bytes, Stream& to, bool& failed
 /// Ends the try when the response is out.
 void ClientConnection::Relay::settle() {
   if (phase_ != Phase::Done || !to_client_.empty()) return;
-  const bool request_out = exchange_.request_body.done() && head_sent_ && to_backend_.empty();
-  reusable_ = reusable_ && request_out && !backend_deaf_;
+  reusable_ = reusable_ && request_is_out() && !backend_deaf_;
   finish({Outcome::Kind::Over, keep_alive_ ? Next::Request : Next::Linger, {}});
 }
 

@@ -28,8 +28,16 @@ class ClientConnection::Relay {
   /// The client went away while it was to wait.
   void client_left();
 
+  /// There is a response of which an error page may take the place. `drop_held`: one did, and with
+  /// the client it goes on as `next` says. `go_on`: none did.
+  bool is_held() const { return !held_response_.empty(); }
+  int held_status() const { return held_status_; }
+  bool may_keep_client() const;
+  void drop_held(Next next);
+  void go_on();
+
   /// A whole head of a final response came.
-  bool answered() const { return phase_ != Phase::Head || tunnel_; }
+  bool answered() const { return phase_ != Phase::Head || tunnel_ || held_status_ != 0; }
   /// The response's end was clean and the connection may carry another request.
   bool reusable() const { return reusable_; }
   /// After a 101: what of it the client has not yet taken.
@@ -50,6 +58,13 @@ class ClientConnection::Relay {
   /// Returns the bytes used; 0: the head is not whole yet, or over().
   std::size_t take_head(std::span<char> bytes);
   void respond_with(std::span<char> body_start, std::size_t& used);
+  /// For a response whose head is in the exchange, and which may be rewritten.
+  ResponseEdit edit_for(int status);
+  /// Keeps `bytes`, a response of which the head has `head_length`.
+  void hold(std::span<char> bytes, std::size_t head_length);
+  bool request_is_out() const {
+    return exchange_.request_body.done() && head_sent_ && to_backend_.empty();
+  }
   void switch_protocols(std::span<char> rest);
   void take_body(std::span<char> bytes);
   void backend_ended(bool failed);
@@ -107,6 +122,9 @@ class ClientConnection::Relay {
   bool keep_alive_ = false;
   bool reusable_ = false;
   bool tunnel_ = false;
+  int held_status_ = 0;         // 0: no response has been held
+  bool held_is_whole_ = false;  // and its connection may be kept
+  std::string held_response_;
   std::string seen_;
   bool client_failed_ = false;
   std::string to_client_;  // unsent

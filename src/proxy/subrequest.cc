@@ -21,7 +21,11 @@ Subrequest* Subrequest::start(WorkerState& worker, What what, Done done) {
 }
 
 Subrequest::Subrequest(WorkerState& worker, What what, Done done)
-    : Fiber(worker.loop), worker_(worker), what_(std::move(what)), done_(std::move(done)) {
+    : Fiber(worker.loop),
+      worker_(worker),
+      what_(std::move(what)),
+      done_(std::move(done)),
+      held_(worker.held, *this) {
   worker_.open.push_back(*this);
 }
 
@@ -55,12 +59,16 @@ Task<bool> Subrequest::ask() {
     bool answered = upstream.stream.is_open();
     if (answered) answered = co_await send(upstream.stream);
     if (answered) answered = co_await receive(upstream.stream);
+    if (answered && what_.most_body != 0) {
+      answered = co_await collect(upstream.stream);
+      if (is_too_large_) co_return false;
+    }
     if (answered) {
       endpoint->health.succeeded();
-      tell({&head_});
-      const bool quiet = co_await drain(upstream.stream);
+      tell({&head_, body_});
+      if (what_.most_body == 0) is_quiet_ = co_await drain(upstream.stream);
       ++upstream.requests;
-      if (quiet) endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
+      if (is_quiet_) endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
       co_return true;
     }
     if (kept) {
@@ -138,6 +146,37 @@ Task<bool> Subrequest::receive(Stream& stream) {
     if (result.status != IoResult::Status::WouldBlock) co_return false;
     const auto wake = co_await wait();
     if (wake != Wake::Io || is_abandoned()) co_return false;
+  }
+}
+
+Task<bool> Subrequest::collect(Stream& stream) {
+  Body body(head_.framing);
+  is_quiet_ = head_.keep_alive && !body.until_close();
+  body_.clear();
+  auto bytes = bytes_.substr(head_length_);  // a copy: the head's views stay
+  start_timer(std::chrono::milliseconds(what_.policy.read_timeout_ms));
+  for (;;) {
+    const auto taken = body.take(bytes, /*strip=*/true);
+    if (taken.malformed) co_return false;
+    if (taken.used < bytes.size()) is_quiet_ = false;
+    body_.append(taken.to_forward.data(), taken.to_forward.size());
+    held_.set(body_.size());
+    is_too_large_ = body_.size() > what_.most_body;
+    if (is_too_large_) co_return false;
+    if (body.done()) co_return true;
+    bytes.clear();
+    while (bytes.empty()) {
+      const auto scratch = worker_.scratch().first(WorkerState::kCarefulRead);
+      const auto result = stream.try_read(scratch);
+      if (result.ok()) {
+        bytes.assign(scratch.data(), result.bytes);
+        continue;
+      }
+      if (result.status == IoResult::Status::Eof && body.until_close()) co_return true;
+      if (result.status != IoResult::Status::WouldBlock) co_return false;
+      const auto wake = co_await wait();
+      if (wake != Wake::Io || is_abandoned()) co_return false;
+    }
   }
 }
 

@@ -16,10 +16,12 @@ namespace weir::proxy {
 /// What became of a subrequest. Valid only during the call that gives it.
 struct SubrequestAnswer {
   const ResponseHead* head = nullptr;  ///< final; nullptr: no endpoint answered
+  std::string_view body = {};          ///< without chunked coding, if it was wanted
 };
 
 /// A request of weir's own, on behalf of another one: its answer's head counts, the body is thrown
-/// away. It owns itself, and lives until it has told, and its connection is back in the pool.
+/// away, unless it is wanted. It owns itself, and lives until it has told, and its connection is
+/// back in the pool.
 class Subrequest final : public Fiber, public OpenConnection {
  public:
   struct What {
@@ -28,6 +30,9 @@ class Subrequest final : public Fiber, public OpenConnection {
     std::string method;
     std::string bytes;  ///< the whole request, without a body
     table::RequestPolicy policy;
+    /// The answer's body is wanted, as a whole, and up to so many bytes: one that is larger is no
+    /// answer. 0: it is not.
+    std::size_t most_body = 0;
   };
   using Done = std::function<void(const SubrequestAnswer&)>;
 
@@ -54,6 +59,8 @@ class Subrequest final : public Fiber, public OpenConnection {
   Task<bool> send(Stream& stream);
   /// Reads until the final head is in `head_`, and what of the body came with it in `bytes_`.
   Task<bool> receive(Stream& stream);
+  /// Reads the body into `body_`.
+  Task<bool> collect(Stream& stream);
   /// Reads the rest of a small body, so that the connection can be kept.
   Task<bool> drain(Stream& stream);
   void tell(const SubrequestAnswer& answer);
@@ -64,6 +71,10 @@ class Subrequest final : public Fiber, public OpenConnection {
   std::string bytes_;
   std::size_t head_length_ = 0;
   ResponseHead head_;
+  std::string body_;
+  HeldBytes::Holder held_;  // of that
+  bool is_quiet_ = false;   // nothing more comes on the connection, and it may be kept
+  bool is_too_large_ = false;
 };
 
 }  // namespace weir::proxy

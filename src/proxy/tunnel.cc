@@ -94,7 +94,7 @@ void Tunnel::open(WorkerState& worker, Stream client, Stream backend, TunnelStar
   const auto seen = std::move(start.seen);
   const auto request = start.request;
   auto* tunnel = new Tunnel(worker, std::move(client), std::move(backend), std::move(start));
-  if (worker.access_log != nullptr) {
+  if (tunnel->is_logged_) {
     log_opened(*worker.access_log, worker.options.wall_clock(), *tunnel, request);
   }
   tunnel->count_bytes(Side::Client, early.size());
@@ -124,7 +124,8 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
       counted_by_total_(start.total_place.release()),
       counted_by_route_(start.route_place.release()),
       counted_by_endpoint_(start.endpoint_place.release()),
-      tls_(stream(Side::Client).is_tls() || group_.match.path.empty()) {
+      tls_(stream(Side::Client).is_tls() || group_.match.path.empty()),
+      is_logged_(start.is_logged && worker.access_log != nullptr) {
   for (auto& direction : from_) direction.watched = start.websocket;
   if (!start.to_client.empty()) {
     direction(Side::Backend).rest = std::make_unique<Rest>(worker_, *this, start.to_client);
@@ -188,7 +189,7 @@ void Tunnel::cut(TunnelEnd why) {
 void Tunnel::close(TunnelEnd why) {
   count_end(why);
   if (worker_.draining) worker_.counters.drained_tunnels.add();
-  if (worker_.access_log != nullptr) {
+  if (is_logged_) {
     log_ended(*worker_.access_log, worker_.options.wall_clock(), *this, why);
   }
   delete this;

@@ -51,6 +51,7 @@ struct TunnelStart {
   RoutePlace route_place;
   EndpointPlace endpoint_place;
   bool counted_by_client = false;  ///< in SharedRoute::take
+  bool is_logged = true;           ///< in the access log
 };
 
 /// What a Close frame by weir says.
@@ -233,6 +234,7 @@ class Tunnel final : public IoListener,
   const bool counted_by_route_;
   const bool counted_by_endpoint_;
   const bool tls_;
+  const bool is_logged_;
 };
 
 }  // namespace weir::proxy

@@ -67,7 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const auto global = read_global_settings(&config_map);
   check_bounds(global.problems);
-  check_travels(make_settings({}, global));
+  // The same keys as names of headers.
+  const FindConfigMap find = [&](const NamespacedName&) { return &config_map; };
+  check_travels(make_settings({}, global, find));
   const auto defaults = std::make_shared<const Policies>(global.policies);
   const auto ingress = make_ingress(std::move(annotations));
   const auto read = read_annotations(ingress, defaults);
@@ -87,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto no_certificate = [](const NamespacedName&) { return nullptr; };
   const auto built =
-      build_host({"a.example", shares, {true, {}}, std::nullopt, *defaults, no_certificate});
+      build_host({"a.example", shares, {true, {}}, std::nullopt, *defaults, no_certificate, find});
   check_bounds(built.problems);
   check_travels(built.host);
 

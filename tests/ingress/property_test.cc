@@ -126,9 +126,24 @@ class World {
     return secret;
   }
 
+  /// Headers, most of the time.
+  kube::ConfigMap headers() {
+    kube::ConfigMap headers;
+    headers.meta = test::meta("headers", one_of<std::string>({"default", "team"}));
+    for (int i = upto(2); i > 0; --i) {
+      headers.data[one_of<std::string>({"X-A", "X-B", "X-A", "Bad Name", "Host"})] =
+          one_of<std::string>({"1", "$host", "$bad", "two\nlines"});
+    }
+    return headers;
+  }
+
   kube::ConfigMap config_map() {
+    if (upto(1) == 0) return headers();
     kube::ConfigMap config_map;
     config_map.meta = test::meta("settings");
+    if (upto(1) == 0) config_map.data["global-allowed-response-headers"] = "X-A,X-B";
+    if (upto(2) == 0) config_map.data["add-headers"] = "team/headers";
+    if (upto(2) == 0) config_map.data["proxy-set-headers"] = "default/headers";
     for (int i = upto(2); i > 0; --i) {
       const auto& [name, values] = one_of(annotations_);
       config_map.data[name.substr(name.find('/') + 1)] = one_of(values);
@@ -166,6 +181,11 @@ class World {
       {"nginx.ingress.kubernetes.io/proxy-ssl-secret", {"default/s1", "team/s2", "s1"}},
       {"nginx.ingress.kubernetes.io/proxy-ssl-verify", {"on"}},
       {"nginx.ingress.kubernetes.io/auth-tls-secret", {"default/s1", "team/s2", "team/s3"}},
+      {"nginx.ingress.kubernetes.io/custom-headers", {"default/headers", "team/headers"}},
+      {"nginx.ingress.kubernetes.io/auth-url", {"http://auth.example/"}},
+      {"nginx.ingress.kubernetes.io/auth-proxy-set-headers", {"default/headers"}},
+      {"nginx.ingress.kubernetes.io/default-backend", {"v1", "v2", "nobody"}},
+      {"nginx.ingress.kubernetes.io/custom-http-errors", {"404", "404,503", "bad"}},
   };
   const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
 };

@@ -140,6 +140,58 @@ TEST_F(TranslatorTest, UsersFollowTheirSecretAndNothingElseDoes) {
   EXPECT_THAT(keys(last_), testing::Contains("no users default/users"));
 }
 
+TEST(Headers, FollowTheirConfigMapAndTheNamesThatAreAllowed) {
+  Options options;
+  options.config_map = NamespacedName{"weir", "settings"};
+  Translator translator(options);
+  const auto put = [&](kube::Object object) {
+    kube::SourceEvents events;
+    events.upserts.push_back(std::move(object));
+    return translator.apply(std::move(events));
+  };
+  const auto route_of = [](const Changes& changes) -> const table::RouteRules& {
+    static const table::RouteRules none;
+    for (const auto& resource : changes.upserts) {
+      const auto* host = std::get_if<table::Host>(&resource);
+      if (host != nullptr && host->name == "a.example") return *host->routes.front().rules;
+    }
+    ADD_FAILURE() << "the host has not changed";
+    return none;
+  };
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  object.meta.annotations["nginx.ingress.kubernetes.io/custom-headers"] = "default/headers";
+  kube::ConfigMap settings;
+  settings.meta = test::meta("settings", "weir");
+  kube::ConfigMap headers;
+  headers.meta = test::meta("headers");
+  headers.data["X-A"] = "1";
+
+  auto changes = put(object);
+  EXPECT_TRUE(route_of(changes).access.closed);
+  const auto is_missing = [](const kube::Problem& problem) {
+    return problem.code == "HeaderMapNotFound";
+  };
+  EXPECT_EQ(std::ranges::count_if(changes.appeared, is_missing), 1);
+  changes = put(headers);
+  EXPECT_THAT(changes.upserts, IsEmpty()) << "its name is not allowed, so nothing is other";
+  EXPECT_EQ(changes.appeared.back().code, "InvalidHeader");
+  settings.data["global-allowed-response-headers"] = "X-A";
+  changes = put(settings);
+  EXPECT_FALSE(route_of(changes).access.closed);
+  EXPECT_EQ(changes.disappeared.size(), 2U) << "InvalidHeader, and the missing settings";
+  headers.data["X-A"] = "2";
+  changes = put(headers);
+  EXPECT_EQ(route_of(changes).response_fields.at(0).value.at(0).text, "2");
+  headers.data["config.yaml"] = std::string(1'000'000, 'x');
+  EXPECT_TRUE(route_of(put(headers)).access.closed);
+  EXPECT_EQ(translator.objects().find_config_map({"default", "headers"})->data.at("config.yaml"),
+            "");
+  kube::SourceEvents gone;
+  gone.removes.push_back({kube::Kind::ConfigMap, "default", "headers"});
+  changes = translator.apply(std::move(gone));
+  EXPECT_EQ(changes.appeared.back().code, "HeaderMapNotFound");
+}
+
 TEST_F(TranslatorTest, SameObjectAgainChangesNothing) {
   auto object = ingress("a", {rule("a.example", "/", to("shop"))});
   put(object);

@@ -171,6 +171,24 @@ spec:
   EXPECT_THAT(text, HasSubstr("note: the objects have 1 problem; weirctl lint names them"));
 }
 
+TEST(Explain, WhoAnswersInsteadOfAService) {
+  const auto text = explain_of(manifest(R"(
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: a
+  annotations:
+    nginx.ingress.kubernetes.io/default-backend: errors
+    nginx.ingress.kubernetes.io/custom-http-errors: "404,503"
+spec:
+  rules: [{host: a.example, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]
+)"),
+                               {.url = "http://a.example/"});
+  EXPECT_THAT(text, HasSubstr("backend default/a:80\n  no endpoints: answer 503\n"
+                              "the default backend takes over:\nbackend default/errors\n"));
+  EXPECT_THAT(text, HasSubstr("answers 404, 503: default/errors answers instead\n"));
+}
+
 TEST(Explain, PatternsAndWhereRequestsAreSent) {
   const auto ask = [](const std::string& url) {
     return explain_of(manifest(R"yaml(

@@ -160,6 +160,50 @@ TEST_F(Folder, AClientThatAsksTooOftenIsRefused) {
   EXPECT_GE(proxy_->metric("weir_proxy_local_answers_total{reason=\"rate_limit\"}"), 1);
 }
 
+TEST_F(Folder, AnErrorPageStandsForAnErrorAndAnswersNameThePublicPlace) {
+  Backend app([](Socket& socket) {
+    for (auto head = receive_head(socket); !head.empty(); head = receive_head(socket)) {
+      socket.send(head.starts_with("GET /lost ")
+                      ? "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno"
+                      : "HTTP/1.1 302 Away\r\nLocation: http://inside.example/app/login\r\n"
+                        "Set-Cookie: s=1; Path=/app/; Domain=inside.example\r\n"
+                        "Content-Length: 0\r\n\r\n");
+    }
+  });
+  Backend errors([](Socket& socket) {
+    for (auto head = receive_head(socket); !head.empty(); head = receive_head(socket)) {
+      const bool is_told = head.find("\r\nX-Code: 404\r\n") != std::string::npos &&
+                           head.find("\r\nX-Original-URI: /lost\r\n") != std::string::npos &&
+                           head.find("\r\nX-Service-Name: app\r\n") != std::string::npos;
+      socket.send(is_told ? "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\npage"
+                          : "HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nwhat");
+    }
+  });
+  folder_.replace("answers.yaml", manifest::service("app", {app.port()}) + "---\n" +
+                                      manifest::service("errors", {errors.port()}) + R"(---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: answers
+  annotations:
+    nginx.ingress.kubernetes.io/custom-http-errors: "404"
+    nginx.ingress.kubernetes.io/default-backend: errors
+    nginx.ingress.kubernetes.io/proxy-redirect-from: http://inside.example/app/
+    nginx.ingress.kubernetes.io/proxy-redirect-to: http://$host/
+    nginx.ingress.kubernetes.io/proxy-cookie-path: /app/ /
+    nginx.ingress.kubernetes.io/proxy-cookie-domain: inside.example answers.example
+spec:
+  rules:
+  - host: answers.example
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: app, port: {number: 80}}}}]}
+)");
+  ASSERT_TRUE(eventually([&] { return status("answers.example") == 302; }));
+  const auto away = proxy_->get("answers.example");
+  EXPECT_EQ(away.field("Location"), "http://answers.example/login");
+  EXPECT_EQ(away.field("Set-Cookie"), "s=1; Path=/; Domain=answers.example");
+  EXPECT_EQ(proxy_->get("answers.example", "/lost").body, "page");
+}
+
 TEST_F(Folder, AMissingServiceIs503AndSaidSo) {
   folder_.replace("lost.yaml", manifest::ingress("lost", "lost.example", "nobody"));
   EXPECT_TRUE(eventually([&] { return status("lost.example") == 503; }));

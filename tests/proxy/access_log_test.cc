@@ -202,6 +202,28 @@ TEST_F(TunnelLog, HasALineForTheBeginAndOneForTheEndWithOneId) {
                             R"("close_code_from_client":4001,"close_code_from_backend":4001})"));
 }
 
+TEST_F(TunnelLog, HasNothingOfARouteThatIsNotLogged) {
+  Backend app(echo);
+  start_logging();
+  auto quiet = std::make_shared<table::Host>(*host("quiet.example", "app"));
+  table::RouteRules rules;
+  rules.logs_requests = false;
+  quiet->routes.front().rules = rules;
+  Delta delta;
+  delta.backends = {backend("app", {app.port()})};
+  delta.hosts = {host("", "app"), quiet};
+  adopt(std::move(delta));
+  {
+    auto unlogged = connect();
+    unlogged.send(test::websocket_handshake("quiet.example", "/"));
+    ASSERT_TRUE(unlogged.receive_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+  }
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 0; }));
+  auto logged = connect();
+  ASSERT_TRUE(open(logged, "/"));
+  EXPECT_THAT(next_line(), HasSubstr(R"("event":"tunnel_open","id":2,)"));
+}
+
 TEST_F(TunnelLog, TellsWhichCodesWeirHasSent) {
   Backend app(echo);
   start_logging();

@@ -121,6 +121,23 @@ TEST_F(ExternalAuth, AYesLetsTheRequestGoOnWithTheHeadersOfTheService) {
   EXPECT_FALSE(has(asked, "X-Original-URI")) << asked;
 }
 
+TEST_F(ExternalAuth, FieldsForTheServiceReplaceTheClientsAndWeirsOwn) {
+  AuthService auth(kYes);
+  policy_.request_fields = {
+      {"X-Realm", {{TextPart::Source::Literal, "of "}, {TextPart::Source::Host, ""}}},
+      {"X-Real-IP", {{TextPart::Source::Literal, "none"}}},
+      {"Cookie", {}}};
+  start();
+  serve_with({auth.port()});
+  EXPECT_EQ(ask("Cookie: s=1\r\nx-realm: mine\r\n").status, 200);
+  const auto asked = auth.asked().at(0);
+  EXPECT_TRUE(has(asked, "\r\nX-Realm: of shop.example\r\n")) << asked;
+  EXPECT_TRUE(has(asked, "\r\nX-Real-IP: none\r\n")) << asked;
+  EXPECT_FALSE(has(asked, "mine")) << asked;
+  EXPECT_FALSE(has(asked, "Cookie")) << asked;
+  EXPECT_TRUE(has(served().at(0), "Cookie: s=1")) << "the endpoint gets the client's";
+}
+
 TEST_F(ExternalAuth, TheServiceHearsNothingOfBodyAndUpgrade) {
   AuthService auth(kYes);
   policy_.method = "POST";

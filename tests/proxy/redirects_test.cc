@@ -51,6 +51,19 @@ TEST_F(Redirects, By304HaveNoBodyForTheNextAnswerToBeMistakenFor) {
   }
 }
 
+TEST_F(Redirects, ToHttpsAndToWwwHaveTheStatusOfTheSettings) {
+  settings_.status.https_redirect = 301;
+  start();
+  serve_with({}, {}, true);
+  const auto response = get("/a");
+  EXPECT_EQ(location(response), "301 https://a.example/a");
+  EXPECT_TRUE(response.head.starts_with("HTTP/1.1 301 Moved Permanently\r\n")) << response.head;
+  EXPECT_EQ(answers(AnswerReason::HttpsRedirect), 1U);
+  EXPECT_EQ(sum([](const Counters& c) -> const Cell& { return c.requests_by_code[201]; }), 1U);
+  serve_with({}, {{}, "www.a.example"});
+  EXPECT_TRUE(location(get("/a")).starts_with("301 http://www.a.example:"));
+}
+
 TEST_F(Redirects, ToHttpsKeepTheSlashAtTheEndIfToldSo) {
   table::RouteRules rules;
   start();

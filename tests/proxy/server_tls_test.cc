@@ -1,6 +1,7 @@
 #include "proxy/server_tls.h"
 
 #include <atomic>
+#include <map>
 
 #include <openssl/ssl.h>
 
@@ -527,6 +528,78 @@ TEST_F(ClientCertificates, TheBackendLearnsWhoItIs) {
   const auto none = get_as(none_, "optional");
   EXPECT_EQ(seen(none, "ssl-client-verify"), "NONE");
   EXPECT_EQ(none.body.find("ssl-client-subject-dn"), std::string::npos);
+}
+
+TEST_F(ClientCertificates, OnlySubjectsThatFitPass) {
+  const auto adopt_pattern = [&](const std::string& pattern) {
+    auto made = asking_host("optional", Mode::Optional);
+    made->client_certificates = table::ClientCertificates{Mode::Optional, "trust", 1, pattern};
+    Delta delta;
+    delta.hosts = {made};
+    adopt(std::move(delta));
+  };
+  adopt_pattern("CN=(me|you)");
+  EXPECT_EQ(get_as(good_, "optional").status, 200);
+  EXPECT_EQ(get_as(none_, "optional").status, 403) << "nobody's subject is empty";
+  EXPECT_EQ(get("/", "optional").status, 403) << "nor can one be shown without TLS";
+  for (const auto* other : {"CN=you", "cn=me", "CN=me$", "("}) {
+    adopt_pattern(other);
+    EXPECT_EQ(get_as(good_, "optional").status, 403) << other;
+  }
+  EXPECT_EQ(answers(AnswerReason::ClientSubjectDenied), 6U);
+  adopt_pattern("O=ops$");
+  EXPECT_EQ(get_as(good_, "optional").status, 200);
+}
+
+TEST_F(ClientCertificates, GoOnToTheBackendIfSo) {
+  auto made = asking_host("optional", Mode::Optional);
+  made->client_certificates = table::ClientCertificates{Mode::Optional, "trust", 1, {}, true};
+  Delta delta;
+  delta.hosts = {made};
+  adopt(std::move(delta));
+  // Of what PEM is made of, letters, digits and '-' stay.
+  const auto escaped = [](const std::string& text) {
+    const std::map<char, std::string> kOthers = {
+        {'\n', "%0A"}, {' ', "%20"}, {'+', "%2B"}, {'/', "%2F"}, {'=', "%3D"}};
+    std::string result;
+    for (const char c : text) {
+      const auto other = kOthers.find(c);
+      result += other == kOthers.end() ? std::string(1, c) : other->second;
+    }
+    return result;
+  };
+  for (const int version : kVersions) {
+    good_.version = version;
+    EXPECT_EQ(seen(get_as(good_, "optional", "ssl-client-cert: forged\r\n"), "ssl-client-cert"),
+              escaped(good_.certificate.certificate));
+  }
+  EXPECT_EQ(seen(get_as(good_, "required"), "ssl-client-cert"), "");
+  EXPECT_EQ(seen(get_as(none_, "optional"), "ssl-client-cert"), "");
+}
+
+TEST_F(ClientCertificates, AnAuthServiceLearnsOfThem) {
+  std::promise<std::string> asked;
+  Backend auth([&](Socket& socket) {
+    asked.set_value(receive_head(socket));
+    socket.send("HTTP/1.1 204 Yes\r\n\r\n");
+  });
+  auto made = asking_host("optional", Mode::Optional);
+  made->client_certificates = table::ClientCertificates{Mode::Optional, "trust", 1, {}, true};
+  table::RouteRules rules;
+  auto& external = rules.access.external.emplace();
+  external.backend = "auth";
+  external.target = {{table::TextPart::Source::Literal, "/"}};
+  made->routes.front().rules = rules;
+  Delta delta;
+  delta.backends = {backend("auth", {auth.port()})};
+  delta.hosts = {made};
+  adopt(std::move(delta));
+  EXPECT_EQ(get_as(good_, "optional", "ssl-client-verify: forged\r\n").status, 200);
+  test::Response request;
+  request.head = asked.get_future().get();
+  EXPECT_EQ(request.field("ssl-client-verify"), "SUCCESS");
+  EXPECT_EQ(request.field("ssl-client-subject-dn"), "CN=me\\, myself,O=ops");
+  EXPECT_TRUE(request.field("ssl-client-cert").starts_with("-----BEGIN%20CERTIFICATE-----%0A"));
 }
 
 TEST_F(ClientCertificates, AResumedSessionIsStillThatClient) {

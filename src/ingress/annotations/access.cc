@@ -215,9 +215,22 @@ AnnotationTheme access_annotations() {
            .needs = kAuthUrl,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-proxy-set-headers",
-           .type = Text{"namespace/name of a ConfigMap"},
-           .text = "Headers of the request to the auth service",
-           .risk = Risk::Medium},
+           .type =
+               Text{"namespace/name of a ConfigMap, of this namespace", kMostSecretName, nullptr,
+                    [](Policies& policies, const std::string& text) {
+                      policies.access.own.headers = parse_secret_name(text);
+                    }},
+           .text = "ConfigMap whose entries are headers of the request to the auth service, "
+                   "instead of the client's and of weir's own. Variables may stand in the values, "
+                   "as in `auth-url`. Without it, or while an entry can be no header, the paths "
+                   "answer 503; its changes are followed",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1",
+           .difference = "changes of the ConfigMap count at once; Host and headers that frame "
+                         "the request may not be in it"},
           {.name = "nginx.ingress.kubernetes.io/auth-realm",
            .type = Text{"letters, digits, blanks and any of -._~/:", 1024, table::is_realm,
                         [](Policies& policies, const std::string& realm) {

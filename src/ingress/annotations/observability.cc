@@ -1,4 +1,5 @@
 #include "ingress/annotations/themes.h"
+#include "ingress/policies.h"
 
 namespace weir::ingress {
 
@@ -7,9 +8,15 @@ AnnotationTheme observability_annotations() {
           .text = "",
           .annotations = {
               {.name = "nginx.ingress.kubernetes.io/enable-access-log",
-               .type = Flag{},
+               .type = Flag{Flag::Words::TrueFalse,
+                            [](Policies& policies, bool on) { policies.logs_requests = on; }},
                .usual = "true",
-               .text = "Whether requests are logged"},
+               .text = "Whether weir-proxy's `--access-log` has lines of these paths' tunnels. The "
+                       "ConfigMap's `disable-access-log` and `disable-http-access-log` go before "
+                       "it",
+               .effect = Effect::InEffect,
+               .since = "0.1",
+               .difference = "the access log has tunnels; requests are not in it"},
               {.name = "nginx.ingress.kubernetes.io/enable-opentelemetry",
                .type = Flag{},
                .text = "Whether requests are traced",

@@ -3,12 +3,17 @@
 #include "ingress/secret_name.h"
 #include "ingress/tls_lists.h"
 #include "table/text_rules.h"
+#include "util/regex.h"
 
 namespace weir::ingress {
 
 namespace {
 
 constexpr std::string_view kAuthSecret = "nginx.ingress.kubernetes.io/auth-tls-secret";
+
+bool is_subject_pattern(std::string_view text) {
+  return text.starts_with("CN=") && util::Regex::compile(text).has_value();
+}
 
 void set_mode(Policies& policies, std::size_t word) {
   using Mode = table::ClientCertificates::Mode;
@@ -30,16 +35,29 @@ AnnotationTheme tls_annotations() {
            .text = "Page for clients whose certificate is missing or wrong",
            .risk = Risk::High},
           {.name = "nginx.ingress.kubernetes.io/auth-tls-match-cn",
-           .type = Text{"CN= and a regular expression"},
+           .type = Text{"CN= and a regular expression (PCRE2)", 1024, is_subject_pattern,
+                        [](Policies& policies, const std::string& pattern) {
+                          policies.client_auth.subject_pattern = pattern;
+                        }},
            .scope = Scope::Host,
-           .text = "What the subject of a client's certificate must match",
+           .text = "Regular expression for a part of the subject of the client's certificate, as "
+                   "`ssl-client-subject-dn` has it; others, and clients without one, get 403. "
+                   "`CN=foo` takes `CN=foobar`, too: end it with `,` or `$`",
+           .effect = Effect::InEffect,
            .risk = Risk::High,
-           .close = [](Policies& policies) { policies.access.is_closed = true; }},
+           .close = [](Policies& policies) { policies.access.is_closed = true; },
+           .needs = kAuthSecret,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream",
-           .type = Flag{},
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.client_auth.pass_on = on; }},
            .usual = "false",
            .scope = Scope::Host,
-           .text = "Sends the client's certificate to the Service in ssl-client-cert"},
+           .text = "Sends the client's certificate to the Service and to an auth service, in "
+                   "`ssl-client-cert`: PEM with all but letters, digits and `-._~` as %XX",
+           .effect = Effect::InEffect,
+           .needs = kAuthSecret,
+           .since = "0.1"},
           {.name = kAuthSecret,
            .type = Text{kSecretNameText, kMostSecretName, nullptr,
                         [](Policies& policies, const std::string& text) {
