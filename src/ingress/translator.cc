@@ -62,7 +62,12 @@ bool Translator::is_ignored(const std::string& ns) const {
 void Translator::take(kube::SourceEvents events) {
   take_decoding_problems(events);
   for (auto& object : events.upserts) {
-    if (!is_ignored(kube::meta_of(object).ns) && !store_.has_same(object)) put(std::move(object));
+    if (is_ignored(kube::meta_of(object).ns)) continue;
+    if (store_.has_same(object)) {
+      store_.refresh(object);
+    } else {
+      put(std::move(object));
+    }
   }
   for (const auto& ref : events.removes) remove(ref);
 }
