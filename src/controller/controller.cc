@@ -14,6 +14,7 @@
 #include "controller/origin.h"
 #include "controller/published_table.h"
 #include "controller/push_server.h"
+#include "controller/status_keeper.h"
 #include "ingress/translator.h"
 #include "util/admin_server.h"
 #include "util/log.h"

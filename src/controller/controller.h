@@ -6,7 +6,7 @@
 #include <string>
 
 #include "controller/push_session.h"
-#include "controller/status_keeper.h"
+#include "controller/status_options.h"
 #include "ingress/options.h"
 #include "kube/credentials.h"
 #include "kube/source.h"

@@ -131,11 +131,14 @@ bool LeaderElection::take(kube::Lease lease) {
 bool LeaderElection::won(const kube::Lease& lease, Clock::time_point begin) {
   known_ = lease;
   observed_ = Clock::now();
+  // If it was not leader for a moment, something may have been left undone then.
+  const bool is_news = !was_told_ || !is_leader();
   leader_until_.store((begin + options_.ttl / 2).time_since_epoch().count(),
                       std::memory_order_release);
   if (!reported_.empty()) log::info("Lease {}/{} can be written again", options_.ns, options_.name);
   reported_.clear();
-  if (std::exchange(was_told_, true)) return true;
+  if (!is_news) return true;
+  was_told_ = true;
   log::info("leader by Lease {}/{}, as {}", options_.ns, options_.name, options_.identity);
   metrics_.set_leader(true);
   listener_(true);

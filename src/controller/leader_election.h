@@ -11,19 +11,11 @@
 #include <thread>
 
 #include "controller/metrics.h"
+#include "controller/status_options.h"
 #include "kube/lease_client.h"
 #include "util/backoff.h"
 
 namespace weir::controller {
-
-/// Which Lease, and as whom. Times follow ingress-nginx: of `ttl` the leader has half to renew in,
-/// and renews every quarter.
-struct ElectionOptions {
-  std::string ns;
-  std::string name = "weir-leader";
-  std::string identity;  ///< of this process alone, for a Pod of the same name may come after it
-  std::chrono::milliseconds ttl{30'000};
-};
 
 /// Elects one of many by a Lease (coordination.k8s.io/v1), on a thread of its own:
 ///

@@ -19,6 +19,7 @@ constexpr milliseconds kMinRequest{1'000};
 constexpr milliseconds kMaxRequest{5'000};
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kMaxRetry{30'000};
+constexpr milliseconds kWaitForReady{5'000};
 constexpr std::chrono::seconds kClearing{8};
 constexpr std::chrono::seconds kEnding{10};
 
@@ -160,7 +161,10 @@ void StatusKeeper::ask() {
 void StatusKeeper::answered(const util::Result<Addresses>& addresses) {
   if (is_stopped_ || !is_leading_) return;
   auto next = options_.interval;
-  if (addresses) {
+  if (addresses && addresses->empty() && !options_.service) {
+    // No Pod is ready, this one neither: a start, and no reason to take anything out.
+    next = std::min(next, kWaitForReady);
+  } else if (addresses) {
     book_.set_addresses(*addresses);
     if (options_.service) set_service_is_missing(false);
   } else if (options_.service && addresses.error().code == util::Error::Code::Malformed) {

@@ -13,26 +13,13 @@
 #include "controller/leader_election.h"
 #include "controller/metrics.h"
 #include "controller/status_book.h"
+#include "controller/status_options.h"
 #include "controller/status_requests.h"
 #include "ingress/translator.h"
 #include "kube/source.h"
 #include "util/backoff.h"
 
 namespace weir::controller {
-
-/// Names follow the flags of weir-controller. Where addresses come from: `fixed` if there are any,
-/// else `service` if it is set, else the nodes on which the Pods of this controller are.
-struct StatusOptions {
-  Addresses fixed;
-  std::optional<ingress::NamespacedName> service;
-  bool internal_node_addresses = false;
-  bool clear_at_end = true;
-  /// How often the API server is asked for what is not watched: nodes, and a Service of a namespace
-  /// that is not watched.
-  std::chrono::milliseconds interval{60'000};
-  OwnPod pod;
-  std::optional<ElectionOptions> election;  ///< nothing: always leader
-};
 
 /// Keeps status.loadBalancer.ingress of served Ingresses at the addresses by which clients reach
 /// weir, as long as it is the leader. On the loop it only decides (StatusBook); requests are made

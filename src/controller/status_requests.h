@@ -5,16 +5,11 @@
 
 #include "controller/status_addresses.h"
 #include "controller/status_book.h"
+#include "controller/status_options.h"
 #include "kube/api_client.h"
 
 /// What the status of Ingresses needs of the API server. Each of these waits for answers.
 namespace weir::controller {
-
-/// This controller's Pod.
-struct OwnPod {
-  std::string ns;
-  std::string name;  ///< empty: it is not known, or there is none
-};
 
 /// Server-side apply of the job, as "weir", never with force: what another manager has, it keeps.
 struct Applied {

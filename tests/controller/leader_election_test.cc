@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "support/scripted_api_server.h"
+#include "support/socket.h"
 
 namespace weir::controller {
 namespace {
 
 using namespace std::chrono_literals;
+using test::eventually;
 using test::ScriptedApiServer;
 using testing::HasSubstr;
 
@@ -39,15 +41,6 @@ class LeaderElectionTest : public testing::Test {
     EXPECT_TRUE(changed_.wait_for(lock, 60s, [&] { return told_.size() >= count; }))
         << told_.size();
     return told_;
-  }
-  template <class Condition>
-  static bool eventually(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
   std::string holder() {
     const auto lease = server_.lease(kPath);
