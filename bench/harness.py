@@ -168,8 +168,8 @@ class Proxy:
         self.kind = kind
         self.http = free_port()
         self.https = free_port()
-        self.folder = folder.path / f"{kind}-{self.http}"
-        self.folder.mkdir()
+        # The port alone is no name: it may be free a second time.
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{kind}-{self.http}-", dir=folder.path))
         self.log = self.folder / "log"
         self.processes = []
         names = {"FOLDER": self.folder, "PAIR": folder.path / "pair.pem", "HTTP": self.http,

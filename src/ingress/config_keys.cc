@@ -62,7 +62,6 @@ constexpr ConfigKey kKeys[] = {
      "weir logs to standard error; let the container runtime collect that"},
     {"forwarded-for-proxy-protocol-header", Effect::Accepted, "weir needs no header for that"},
     {"forwarded-host-header", Effect::NotYet},
-    {"generate-request-id", Effect::NotYet},
     {"geoip2-autoreload-in-minutes", Effect::Refused, "look addresses up where logs are read"},
     {"global-allowed-response-headers", Effect::NotYet},
     {"global-auth-cache-duration", Effect::NotYet},

@@ -223,6 +223,8 @@ const std::map<std::string, Take, std::less<>>& takers() {
          settings.tunnels.open_wait_ms = *seconds * 1000;
          return nullptr;
        }},
+      {"generate-request-id",
+       flag([](auto& settings, bool on) { settings.headers.request_id = on; })},
       {"enable-underscores-in-headers",
        flag([](auto& settings, bool on) { settings.underscores_in_headers = on; })},
   };
@@ -312,6 +314,7 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.underscores_in_headers = global.underscores_in_headers;
   settings.forwarded = global.forwarded;
   settings.tunnels = global.tunnels;
+  settings.headers = global.headers;
   return settings;
 }
 

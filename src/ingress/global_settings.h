@@ -20,6 +20,7 @@ struct GlobalSettings {
   bool underscores_in_headers = false;
   table::Forwarded forwarded;
   table::TunnelTotals tunnels;
+  table::HeaderSettings headers;
   Policies policies;  ///< what annotations say where there is none
   /// A key with a wrong value has its default, and a problem of its own. Keys that are not in
   /// effect are one problem.

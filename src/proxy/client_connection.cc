@@ -253,7 +253,6 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
 Task<ClientConnection::Next> ClientConnection::handle_request() {
   auto& exchange = *exchange_;
   auto& request = exchange.request;
-  exchange.reset();
   const auto head = buffered().substr(0, head_length_);
   const auto error = parse_request_head(head, worker_.options.limits, request);
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
@@ -323,6 +322,12 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
+  if (worker_.table.settings().headers.request_id) {
+    const auto* sent = request.find(FieldName::XRequestId);
+    if (sent == nullptr || sent->value.empty()) {
+      exchange.request_id = worker_.request_ids.make(exchange.request_id_storage);
+    }
+  }
   if (const auto* rules = exchange.host->rules_of(route); rules && rules->is_guarded) {
     const auto refused = co_await check_access(*rules);
     if (refused.gone) co_return Next::Close;

@@ -49,6 +49,7 @@ void Exchange::reset() {
   auth_cookies.clear();
   auth_was_asked = false;
   answer_fields.clear();
+  request_id = {};
   target.clear();
   field_edits.clear();
   tried.clear();

@@ -10,6 +10,7 @@
 #include "proxy/forward_head.h"
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
+#include "proxy/request_id.h"
 #include "proxy/websocket.h"
 
 namespace weir::proxy {
@@ -75,6 +76,8 @@ struct Exchange {
   const table::Route* route = nullptr;  ///< of `host`
   Origin origin;
   std::string path_storage;
+  RequestIds::Text request_id_storage;
+  std::string_view request_id;         ///< made by weir; empty: the client's own holds
   std::string target;                  ///< for endpoints, if the route rewrites it; else empty
   std::string request_text;            ///< lines that `to_backend` points into
   Gather to_backend;                   ///< the head, and what of the body came with it

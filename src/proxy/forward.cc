@@ -46,6 +46,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   const Forwarded forwarded{exchange.origin, identity_.get()};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
+  edit.request_id = exchange.request_id;
   edit.fields = exchange.field_edits;
   edit.target = exchange.target;
   if (!route.rules.is_usual()) edit.host = route.rules->upstream_host;

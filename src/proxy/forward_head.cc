@@ -30,6 +30,19 @@ void add_line(std::string& text, std::string_view name, std::string_view value) 
   text += "\r\n";
 }
 
+void add_scheme(std::string& text, std::string_view scheme) {
+  // Nearly always one of these two, and then one piece.
+  if (scheme == "http") {
+    text += "X-Forwarded-Proto: http\r\nX-Forwarded-Scheme: http\r\nX-Scheme: http\r\n";
+  } else if (scheme == "https") {
+    text += "X-Forwarded-Proto: https\r\nX-Forwarded-Scheme: https\r\nX-Scheme: https\r\n";
+  } else {
+    for (const auto* name : {"X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme"}) {
+      add_line(text, name, scheme);
+    }
+  }
+}
+
 /// What frames and routes a message: whoever is next in line must read it as weir does.
 bool frames_or_routes(FieldName id) {
   return id == FieldName::ContentLength || id == FieldName::TransferEncoding ||
@@ -140,7 +153,9 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   if (own_host) add_line(text, "Host", host);
   const auto dropped = [&](const Field& field) {
     return !goes_to_backend(head, field, edit.keep_underscores) ||
-           (own_host && field.id == FieldName::Host) || is_edited(edit.fields, field);
+           (own_host && field.id == FieldName::Host) ||
+           (field.id == FieldName::XRequestId && !edit.request_id.empty()) ||
+           is_edited(edit.fields, field);
   };
   for (const auto& field : head.fields) {
     if (needs_respacing(field) && !dropped(field)) add_line(text, field.name, field.value);
@@ -148,15 +163,14 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto first_lines = text.size();
 
   if (!edit.upgrade.empty()) add_upgrade(text, edit.upgrade);
+  if (!edit.request_id.empty()) add_line(text, "X-Request-ID", edit.request_id);
   add_line(text, "X-Forwarded-For", origin.forwarded_for);
   add_line(text, "X-Real-IP", origin.client);
   add_line(text, "X-Forwarded-Host", origin.host);
   char port[8];
   const auto end = std::to_chars(port, port + sizeof port, origin.port).ptr;
   add_line(text, "X-Forwarded-Port", {port, static_cast<std::size_t>(end - port)});
-  add_line(text, "X-Forwarded-Proto", origin.scheme);
-  add_line(text, "X-Forwarded-Scheme", origin.scheme);
-  add_line(text, "X-Scheme", origin.scheme);
+  add_scheme(text, origin.scheme);
   if (!origin.original_for.empty()) {
     add_line(text, "X-Original-Forwarded-For", origin.original_for);
   }

@@ -50,6 +50,7 @@ struct RequestEdit {
   std::span<const FieldEdit> fields;  ///< go before what the client sent
   std::string_view target;            ///< instead of the client's, or empty
   std::string_view host;              ///< the Host field, instead of `Origin::host`; or empty
+  std::string_view request_id;        ///< X-Request-ID, instead of the client's; or empty
 };
 
 /// Whether a field of a client's request is for its endpoint, but for what frames the body.

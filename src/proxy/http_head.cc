@@ -1,5 +1,6 @@
 #include "proxy/http_head.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -12,13 +13,26 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
+bool is_control_byte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
 /// Field values and start lines: no control byte but HTAB (RFC 9110 §5.5).
 bool has_control_byte(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return true;
+  // Eight at a time: below 0x20, or 0x7f? Whichever says yes is looked at byte by byte, for HTAB.
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  for (std::uint64_t eight = 0; text.size() >= sizeof eight; text.remove_prefix(sizeof eight)) {
+    std::memcpy(&eight, text.data(), sizeof eight);
+    const auto below = (eight - kEach * 0x20) & ~eight;
+    const auto without_7f = eight ^ (kEach * 0x7f);
+    const auto is_7f = (without_7f - kEach) & ~without_7f;
+    if (((below | is_7f) & (kEach * 0x80)) != 0 &&
+        std::ranges::any_of(text.substr(0, sizeof eight), is_control_byte)) {
+      return true;
+    }
   }
-  return false;
+  return std::ranges::any_of(text, is_control_byte);
 }
 
 FieldName field_name(http::field field) {
@@ -84,6 +98,7 @@ FieldName other_name(std::string_view name) {
   }
   if (equal_ignoring_case(name, "Proxy")) return FieldName::Proxy;
   if (equal_ignoring_case(name, "X-Real-IP")) return FieldName::XRealIp;
+  if (equal_ignoring_case(name, "X-Request-ID")) return FieldName::XRequestId;
   if (equal_ignoring_case(name, "X-Forwarded-For")) return FieldName::XForwardedFor;
   if (equal_ignoring_case(name, "X-Forwarded-Host")) return FieldName::XForwardedHost;
   if (equal_ignoring_case(name, "X-Forwarded-Port")) return FieldName::XForwardedPort;

@@ -39,6 +39,7 @@ enum class FieldName : std::uint8_t {
   XForwardedPort,
   XForwardedProto,
   XRealIp,
+  XRequestId,
 };
 
 struct Field {

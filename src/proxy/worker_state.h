@@ -18,6 +18,7 @@
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
 #include "proxy/password_checker.h"
+#include "proxy/request_id.h"
 #include "proxy/server_tls.h"
 #include "proxy/tunnel_counters.h"
 #include "proxy/tunnels.h"
@@ -77,7 +78,8 @@ struct WorkerState {
   KnownPasswords known_passwords;
   std::size_t refused_open = 0;  ///< RefusedConnections
   util::RegexMatcher matcher;    ///< of hosts whose paths are patterns
-  std::uint64_t random;          ///< state of the balancer's generator, never 0
+  RequestIds request_ids;
+  std::uint64_t random;  ///< state of the balancer's generator, never 0
 
   /// Requests that wait for an endpoint with room.
   boost::intrusive::list<SharedBackend::Turn, boost::intrusive::constant_time_size<false>> waiting;
@@ -89,7 +91,7 @@ struct WorkerState {
   unsigned retry_after() { return 1 + static_cast<unsigned>(next_random(random) >> 62); }
   std::span<char> scratch() { return {scratch_memory.get(), kScratch}; }
 
-  /// Exchanges keep the capacity of their vectors, so that a request allocates nothing.
+  /// An exchange is as new, but keeps the capacity of its vectors: a request allocates nothing.
   std::unique_ptr<Exchange> take_exchange();
   void give_back(std::unique_ptr<Exchange> exchange);
 

@@ -1,9 +1,12 @@
 #include "proxy_control/table_holder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <set>
+#include <thread>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -18,70 +21,108 @@ std::size_t index_of(table::ResourceKind kind) {
   return static_cast<std::size_t>(kind) - 1;
 }
 
-/// Puts a decoded resource into the delta. The reason if that cannot be.
-struct AddTo {
-  proxy::Delta& delta;
+/// A resource in the form that workers take. Settings are large, and there is one.
+using Piece = std::variant<std::unique_ptr<table::Settings>, proxy::Delta::NamedCertificate,
+                           std::shared_ptr<const table::Backend>, proxy::Delta::NewHost,
+                           proxy::Delta::NamedTrust, proxy::Delta::NamedUsers, table::TicketSeed>;
 
-  std::optional<std::string> operator()(table::Settings&& settings) const {
+struct MakePiece {
+  util::Result<Piece> operator()(table::Settings&& settings) const {
     if (const auto checked = proxy::check_tls_settings(settings.tls); !checked) {
-      return checked.error().detail;
+      return checked.error();
     }
-    delta.settings = std::move(settings);
-    return std::nullopt;
+    return Piece(std::make_unique<table::Settings>(std::move(settings)));
   }
-  std::optional<std::string> operator()(table::Certificate&& certificate) const {
+  util::Result<Piece> operator()(table::Certificate&& certificate) const {
     auto parsed = proxy::ServerCertificate::parse(certificate);
-    if (!parsed) return parsed.error().detail;
+    if (!parsed) return parsed.error();
     if (const auto& problem = (*parsed)->staple_problem(); !problem.empty()) {
       util::log::warning("the OCSP response of {} {}; it is not stapled", certificate.name,
                          problem);
     }
-    delta.certificates.push_back({std::move(certificate.name), *std::move(parsed)});
-    return std::nullopt;
+    return Piece(proxy::Delta::NamedCertificate{std::move(certificate.name), *std::move(parsed)});
   }
-  std::optional<std::string> operator()(table::Backend&& backend) const {
-    delta.backends.push_back(std::make_shared<const table::Backend>(std::move(backend)));
-    return std::nullopt;
+  util::Result<Piece> operator()(table::Backend&& backend) const {
+    return Piece(std::make_shared<const table::Backend>(std::move(backend)));
   }
-  std::optional<std::string> operator()(table::Host&& host) const {
+  util::Result<Piece> operator()(table::Host&& host) const {
     if (const auto checked = proxy::check_ciphers(host.ciphers); !checked) {
-      return "ciphers: " + checked.error().detail;
+      return util::malformed("ciphers: " + checked.error().detail);
     }
     for (std::size_t i = 0; i < host.routes.size(); ++i) {
       const auto& tls = host.routes[i].upstream_tls;
       if (!tls) continue;
       if (const auto checked = proxy::check_ciphers(tls->ciphers); !checked) {
-        return fmt::format("routes[{}].upstream_tls.ciphers: {}", i, checked.error().detail);
+        return util::malformed(
+            fmt::format("routes[{}].upstream_tls.ciphers: {}", i, checked.error().detail));
       }
     }
-    delta.hosts.emplace_back(std::make_shared<const table::Host>(std::move(host)));
-    return std::nullopt;
+    return Piece(proxy::Delta::NewHost(std::make_shared<const table::Host>(std::move(host))));
   }
-  std::optional<std::string> operator()(table::TrustBundle&& bundle) const {
+  util::Result<Piece> operator()(table::TrustBundle&& bundle) const {
     auto parsed = proxy::TrustStore::parse(bundle);
-    if (!parsed) return parsed.error().detail;
-    delta.trust_bundles.push_back({std::move(bundle.name), *std::move(parsed)});
-    return std::nullopt;
+    if (!parsed) return parsed.error();
+    return Piece(proxy::Delta::NamedTrust{std::move(bundle.name), *std::move(parsed)});
   }
-  std::optional<std::string> operator()(table::Users&& users) const {
-    delta.users.push_back({users.name, std::make_shared<const proxy::UserList>(users)});
-    return std::nullopt;
+  util::Result<Piece> operator()(table::Users&& users) const {
+    return Piece(
+        proxy::Delta::NamedUsers{users.name, std::make_shared<const proxy::UserList>(users)});
   }
-  std::optional<std::string> operator()(table::TicketSeed&& seed) const {
-    delta.ticket_seed = std::move(seed);
-    return std::nullopt;
-  }
+  util::Result<Piece> operator()(table::TicketSeed&& seed) const { return Piece(std::move(seed)); }
 };
 
-std::optional<std::string> decode_into(proxy::Delta& delta,
-                                       const table::EncodedResource& resource) {
+/// Whatever the holder has: from any thread. An error says why this proxy cannot take it.
+util::Result<Piece> make_piece(const table::EncodedResource& resource) {
   auto decoded = table::decode(resource.key.kind, *resource.bytes);
-  if (!decoded) return decoded.error().detail;
+  if (!decoded) return decoded.error();
   if (const auto key = table::key_of(*decoded); key != resource.key) {
-    return "holds " + table::to_string(key) + " under the name of another";
+    return util::malformed("holds " + table::to_string(key) + " under the name of another");
   }
-  return std::visit(AddTo{delta}, *std::move(decoded));
+  return std::visit(MakePiece(), *std::move(decoded));
 }
+
+/// A piece of each resource. Many are made on several threads: who has just started serves nobody
+/// until all are there.
+std::vector<std::optional<util::Result<Piece>>> make_pieces(
+    const std::vector<const table::EncodedResource*>& resources) {
+  constexpr std::size_t kBlock = 64;
+  constexpr std::size_t kMostThreads = 4;
+  std::vector<std::optional<util::Result<Piece>>> pieces(resources.size());
+  std::atomic<std::size_t> next{0};
+  const auto make_some = [&] {
+    for (auto i = next.fetch_add(kBlock); i < pieces.size(); i = next.fetch_add(kBlock)) {
+      const auto end = std::min(i + kBlock, pieces.size());
+      for (auto at = i; at < end; ++at) pieces[at].emplace(make_piece(*resources[at]));
+    }
+  };
+  const auto threads = std::min<std::size_t>(
+      {kMostThreads, std::thread::hardware_concurrency(), pieces.size() / kBlock});
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < threads; ++i) others.emplace_back(make_some);
+  make_some();
+  others.clear();  // waits for them
+  return pieces;
+}
+
+struct AddTo {
+  proxy::Delta& delta;
+
+  void operator()(std::unique_ptr<table::Settings> settings) const {
+    delta.settings = std::move(*settings);
+  }
+  void operator()(proxy::Delta::NamedCertificate certificate) const {
+    delta.certificates.push_back(std::move(certificate));
+  }
+  void operator()(std::shared_ptr<const table::Backend> backend) const {
+    delta.backends.push_back(std::move(backend));
+  }
+  void operator()(proxy::Delta::NewHost host) const { delta.hosts.push_back(std::move(host)); }
+  void operator()(proxy::Delta::NamedTrust trust) const {
+    delta.trust_bundles.push_back(std::move(trust));
+  }
+  void operator()(proxy::Delta::NamedUsers users) const { delta.users.push_back(std::move(users)); }
+  void operator()(table::TicketSeed seed) const { delta.ticket_seed = std::move(seed); }
+};
 
 }  // namespace
 
@@ -94,19 +135,28 @@ TableHolder::Change TableHolder::apply(const table::Update& update) {
     gone.erase(resource.key);
   }
   for (const auto& key : gone) remove(key, change);
-  for (const auto& resource : update.upserts) upsert(resource, change);
+  std::vector<const table::EncodedResource*> fresh;
+  for (const auto& resource : update.upserts) {
+    if (!holds(resource)) fresh.push_back(&resource);
+  }
+  auto pieces = make_pieces(fresh);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    const auto& resource = *fresh[i];
+    auto& piece = *pieces[i];
+    if (!piece) {
+      change.refusals.push_back({resource.key, std::move(piece).error().detail});
+      continue;
+    }
+    std::visit(AddTo{*change.delta}, *std::move(piece));
+    change.changed = true;
+    if (keep(resource, *change.delta)) ++counts_[index_of(resource.key.kind)];
+  }
   return change;
 }
 
-void TableHolder::upsert(const table::EncodedResource& resource, Change& change) {
+bool TableHolder::holds(const table::EncodedResource& resource) const {
   const auto* known = find_hash(resource.key);
-  if (known != nullptr && *known == resource.hash) return;
-  if (auto reason = decode_into(*change.delta, resource)) {
-    change.refusals.push_back({resource.key, *std::move(reason)});
-    return;
-  }
-  change.changed = true;
-  if (keep(resource, *change.delta)) ++counts_[index_of(resource.key.kind)];
+  return known != nullptr && *known == resource.hash;
 }
 
 const util::ContentHash* TableHolder::find_hash(const table::ResourceKey& key) const {

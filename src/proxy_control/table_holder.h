@@ -63,7 +63,7 @@ class TableHolder {
   const table::CountByKind& counts() const { return counts_; }
 
  private:
-  void upsert(const table::EncodedResource& resource, Change& change);
+  bool holds(const table::EncodedResource& resource) const;
   void remove(const table::ResourceKey& key, Change& change);
   const util::ContentHash* find_hash(const table::ResourceKey& key) const;
   bool keep(const table::EncodedResource& resource, const proxy::Delta& delta);

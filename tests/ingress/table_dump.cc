@@ -60,6 +60,7 @@ struct Dumper {
                          settings.hsts->preload ? ",preload" : "");
     }
     if (settings.underscores_in_headers) out += " underscores";
+    if (!settings.headers.request_id) out += " no-request-id";
     const auto& forwarded = settings.forwarded;
     if (forwarded.trust_forwarded) out += " trust-forwarded";
     if (forwarded.header != "X-Forwarded-For") out += " forwarded-for=" + forwarded.header;

@@ -94,7 +94,9 @@ class ForwardedFields : public ProxyTest {
   }
   /// The request's head as the backend saw it.
   std::string seen(const std::string& fields, const std::string& named = "a.example") {
-    return ask(fields, named).body;
+    auto head = ask(fields, named).body;
+    EXPECT_NE(take_request_id(head), "") << head;
+    return head;
   }
   test::Response ask(const std::string& fields, const std::string& named = "a.example") {
     auto client = connect();

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <set>
 
 #include "proxy/proxy_fixture.h"
 
@@ -39,13 +40,51 @@ TEST_F(Forwarding, PassesTheRequestOnWithItsForwardedFields) {
   EXPECT_EQ(response.body, "ok");
   EXPECT_EQ(response.field("X-App"), "1");
   EXPECT_EQ(response.field("Connection"), "close");
-  EXPECT_EQ(seen.get_future().get(),
+  auto head = seen.get_future().get();
+  EXPECT_NE(take_request_id(head), "") << head;
+  EXPECT_EQ(head,
             "GET /a%2Fb?q=1 HTTP/1.1\r\nHost: Shop.Example:81\r\nX-Kept: yes\r\n"
             "X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n"
             "X-Forwarded-Host: Shop.Example:81\r\nX-Forwarded-Port: 80\r\n"
             "X-Forwarded-Proto: http\r\nX-Forwarded-Scheme: http\r\nX-Scheme: http\r\n"
             "X-Original-Forwarded-For: 6.6.6.6\r\n\r\n");
   EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(Forwarding, EachRequestHasAnIdOfItsOwn) {
+  Backend app([](Socket& socket) {
+    for (auto head = receive_head(socket); !head.empty(); head = receive_head(socket)) {
+      socket.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(head.size()) + "\r\n\r\n" +
+                  head);
+    }
+  });
+  start();
+  serve({app.port()});
+  auto client = connect();
+  const auto ask = [&](const std::string& fields = "") {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+    return receive_response(client).body;
+  };
+  std::set<std::string> ids;
+  for (int i = 0; i < 100; ++i) {
+    auto head = ask();
+    ids.insert(take_request_id(head));
+  }
+  EXPECT_EQ(ids.size(), 100U);
+  EXPECT_FALSE(ids.contains(""));
+
+  const auto own = ask("x-request-id: Mine-1\r\n");
+  EXPECT_NE(own.find("x-request-id: Mine-1\r\n"), std::string::npos) << own;
+  EXPECT_EQ(own.find("X-Request-ID"), std::string::npos) << own;
+  auto empty = ask("x-request-id:\r\n");
+  EXPECT_NE(take_request_id(empty), "") << empty;
+  EXPECT_EQ(empty.find("x-request-id"), std::string::npos) << empty;
+
+  Delta delta;
+  delta.settings.emplace().headers.request_id = false;
+  adopt(std::move(delta));
+  auto off = ask();
+  EXPECT_EQ(off.find("X-Request-ID"), std::string::npos) << off;
 }
 
 TEST_F(Forwarding, FieldsWithUnderscoresGoOnOnlyIfTheSettingSaysSo) {

@@ -188,6 +188,7 @@ std::string without_own_lines(const std::string& request, const std::string& hos
                                                      {"X-Forwarded-Scheme", "http"},
                                                      {"X-Scheme", "http"}};
   std::string rest = request;
+  EXPECT_NE(take_request_id(rest), "") << "no X-Request-ID: " << request;
   for (const auto& [name, value] : own) {
     const auto line = "\r\n" + name + ": " + value + "\r\n";
     const auto at = rest.find(line);

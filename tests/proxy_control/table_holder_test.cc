@@ -160,5 +160,29 @@ TEST(TableHolder, WhatCannotBeReadOrHasAnotherNameIsRefused) {
   EXPECT_THAT(holder.held(), IsEmpty());
 }
 
+TEST(TableHolder, ManyAreTakenInTheirOrderAndTheBadOnesNamed) {
+  constexpr int kHosts = 3'000;  // for several threads
+  std::vector<table::EncodedResource> all;
+  std::vector<std::string> good;
+  std::vector<std::string> bad;
+  for (int i = 0; i < kHosts; ++i) {
+    const bool fits = i % 100 != 7;
+    const auto name = (fits ? "h" : "H") + std::to_string(i) + ".example";
+    (fits ? good : bad).push_back(name);
+    all.push_back(encode(make_host(name)));
+  }
+  TableHolder holder;
+
+  const auto change = holder.apply(with(std::move(all)));
+
+  std::vector<std::string> taken;
+  for (const auto& host : change.delta->hosts) taken.push_back(host->name);
+  std::vector<std::string> refused;
+  for (const auto& refusal : change.refusals) refused.push_back(refusal.key.name);
+  EXPECT_EQ(taken, good);
+  EXPECT_EQ(refused, bad);
+  EXPECT_EQ(holder.held().size(), good.size());
+}
+
 }  // namespace
 }  // namespace weir::proxy_control
