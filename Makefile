@@ -36,6 +36,7 @@ run: build ## a chat behind weir on https://localhost:8443; Ctrl-C ends it
 test: release-tree fuzzers ## unit, integration, cluster and browser tests, fuzz targets FUZZ_SECONDS (60) each
 	@tools/install-packages build test
 	@tools/kube-assets >/dev/null
+	@tools/chart-tools >/dev/null
 	@cmake --build --preset release -j $(JOBS)
 	@$(CTEST) release -LE faults
 
@@ -67,6 +68,13 @@ tsan: ## the tests under ThreadSanitizer
 .PHONY: fuzz
 fuzz: fuzzers ## every fuzz target for FUZZ_SECONDS (60)
 	@tools/fuzz
+
+.PHONY: chart
+chart: build ## README, schema and plain manifests of the chart, then its tests
+	@tools/install-packages test
+	@tools/chart-docs
+	@tools/render-deploy
+	@tests/chart/run
 
 .PHONY: bench
 bench: release-tree ## figures beside nginx, HAProxy and Envoy, on two CPUs: bench/results/
