@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdlib>
+#include <random>
 
 #include <fmt/format.h>
 
 #include "kube/api_source.h"
 #include "kube/credentials.h"
 #include "kube/dir_source.h"
+#include "kube/names.h"
 
 namespace weir::cmd {
 
@@ -17,13 +19,19 @@ namespace {
 
 constexpr std::string_view kFolder = "dir:";
 
-constexpr std::array<const char*, 7> kUnused = {"--watch-namespace-selector",
-                                                "--publish-service",
-                                                "--publish-status-address",
-                                                "--update-status",
-                                                "--election-id",
-                                                "--disable-leader-election",
+constexpr std::array<const char*, 2> kUnused = {"--watch-namespace-selector",
                                                 "--tcp-services-configmap"};
+
+/// About what only a cluster has.
+constexpr std::array<const char*, 9> kOfClusters = {"--publish-service",
+                                                    "--publish-status-address",
+                                                    "--report-node-internal-ip-address",
+                                                    "--update-status",
+                                                    "--update-status-on-shutdown",
+                                                    "--status-update-interval",
+                                                    "--election-id",
+                                                    "--election-ttl",
+                                                    "--disable-leader-election"};
 
 /// "NAMESPACE/NAME"; nothing if it is not.
 std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
@@ -33,11 +41,27 @@ std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
   return ingress::NamespacedName{text.substr(0, slash), text.substr(slash + 1)};
 }
 
+/// An environment variable; "" if it is not set.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 /// The Pod, as its manifest tells it; a Pod's host name is its name, too.
 std::string own_instance() {
-  if (const char* pod = std::getenv("POD_NAME"); pod && *pod != '\0') return pod;
+  if (auto pod = environment("POD_NAME"); !pod.empty()) return pod;
   std::array<char, 256> host{};
   return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "weir-controller";
+}
+
+/// Another one for each process: a Pod's containers are started again under the same name.
+std::string own_identity() {
+  std::random_device random;
+  return fmt::format("{}_{:08x}{:08x}", own_instance(), random(), random());
+}
+
+bool is_address(const std::string& text) {
+  return kube::is_ipv4(text) || kube::is_ipv6(text) || kube::is_dns_subdomain(text);
 }
 
 }  // namespace
@@ -74,14 +98,28 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.number("--public-https-port", public_https_port_, 1, 65535,
                "The HTTPS port that clients see, also in redirects");
   flags.log_level(log_level_);
+  flags.text(
+      "--publish-service", publish_service_,
+      "NAMESPACE/NAME of the Service whose addresses the status of Ingresses shows; default: "
+      "those of the nodes of weir's Pods");
+  flags.texts("--publish-status-address", publish_status_address_,
+              "Addresses or names that the status of Ingresses shows instead; repeatable");
+  flags.toggle("--report-node-internal-ip-address", report_node_internal_,
+               "Of nodes, show the internal address even if there is an external one");
+  flags.toggle("--update-status", update_status_, "Write the status of Ingresses");
+  flags.toggle("--update-status-on-shutdown", update_status_on_shutdown_,
+               "Take the addresses out of the status when the last Pod of weir ends");
+  flags.number("--status-update-interval", status_update_interval_, 5, 86'400,
+               "Seconds between looks at addresses that cannot be watched: those of nodes");
+  flags.text("--election-id", election_id_, "Name of the Lease of the one that writes status");
+  flags.duration("--election-ttl", election_ttl_,
+                 "How long the Lease of a leader that is gone holds; half of it is for renewals",
+                 std::chrono::seconds(1));
+  flags.toggle("--disable-leader-election", disable_leader_election_,
+               "Write status without a Lease: for a single replica");
 
   constexpr const char* kLater = "Accepted; not in effect yet";
   flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
-  flags.text("--publish-service", publish_service_, kLater);
-  flags.text("--publish-status-address", publish_status_address_, kLater);
-  flags.toggle("--update-status", update_status_, kLater);
-  flags.text("--election-id", election_id_, kLater);
-  flags.toggle("--disable-leader-election", disable_leader_election_, kLater);
   flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
 }
 
@@ -119,7 +157,45 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
     name = parse_name(text);
     if (!name) return Refused{flag, fmt::format("\"{}\" is not NAMESPACE/NAME", text)};
   }
+  if (auto refused = add_status(options)) return *std::move(refused);
   return options;
+}
+
+std::optional<ControllerFlags::Refused> ControllerFlags::add_status(
+    controller::Options& options) const {
+  controller::StatusOptions status;
+  for (const auto& address : publish_status_address_) {
+    if (!is_address(address)) {
+      return Refused{"--publish-status-address",
+                     fmt::format("\"{}\" is neither an IP address nor a DNS name", address)};
+    }
+  }
+  status.fixed = controller::addresses_of(publish_status_address_);
+  if (!publish_service_.empty()) {
+    if (!status.fixed.empty()) {
+      return Refused{"--publish-service", "cannot be given with --publish-status-address"};
+    }
+    status.service = parse_name(publish_service_);
+    if (!status.service) {
+      return Refused{"--publish-service",
+                     fmt::format("\"{}\" is not NAMESPACE/NAME", publish_service_)};
+    }
+  }
+  if (!kube::is_dns_subdomain(election_id_)) {
+    return Refused{"--election-id", fmt::format("\"{}\" cannot be a name", election_id_)};
+  }
+  status.internal_node_addresses = report_node_internal_;
+  status.clear_at_end = update_status_on_shutdown_;
+  status.interval = std::chrono::seconds(status_update_interval_);
+  status.pod = {environment("POD_NAMESPACE"), environment("POD_NAME")};
+  const bool has_source = !status.fixed.empty() || status.service || !status.pod.name.empty();
+  if (!update_status_ || is_folder() || !has_source) return std::nullopt;
+  if (!disable_leader_election_) {
+    status.election =
+        controller::ElectionOptions{status.pod.ns, election_id_, own_identity(), election_ttl_};
+  }
+  options.status = std::move(status);
+  return std::nullopt;
 }
 
 ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() const {
@@ -143,13 +219,24 @@ ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() 
   if (!credentials) return Refused{flag, credentials.error().detail};
   kube::ApiSourceOptions watch;
   watch.list_watch.watch_namespace = watch_namespace_;
-  return Opened{std::make_unique<kube::ApiSource>(*credentials, std::move(watch)),
-                std::make_unique<kube::ApiClient>(*credentials, kube::ApiClient::Timeouts{})};
+  return Opened{std::make_unique<kube::ApiSource>(*credentials, std::move(watch)), *credentials};
 }
 
 void ControllerFlags::warn_of_unused(const Flags& flags) const {
   for (const char* flag : kUnused) {
     if (flags.given(flag)) util::log::warning("{} is not in effect yet", flag);
+  }
+  if (!is_folder()) {
+    if (update_status_ && publish_service_.empty() && publish_status_address_.empty() &&
+        environment("POD_NAME").empty()) {
+      util::log::info(
+          "the status of Ingresses is not written: without POD_NAME, --publish-service or "
+          "--publish-status-address no address is known");
+    }
+    return;
+  }
+  for (const char* flag : kOfClusters) {
+    if (flags.given(flag)) util::log::warning("{} has no effect on a folder", flag);
   }
 }
 

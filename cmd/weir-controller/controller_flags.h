@@ -8,7 +8,7 @@
 
 #include "common/flags.h"
 #include "controller/controller.h"
-#include "kube/api_client.h"
+#include "kube/credentials.h"
 #include "kube/source.h"
 
 namespace weir::cmd {
@@ -31,7 +31,7 @@ class ControllerFlags {
   Result<controller::Options> options() const;
   struct Opened {
     std::unique_ptr<kube::Source> source;
-    std::unique_ptr<kube::ApiClient> events;  ///< nullptr for a folder
+    std::shared_ptr<kube::Credentials> credentials;  ///< nullptr for a folder
   };
   /// Opens the folder, or finds the credentials for the API server; nothing is asked yet.
   Result<Opened> open_source() const;
@@ -41,6 +41,8 @@ class ControllerFlags {
 
  private:
   bool is_folder() const;
+  /// What is said about status and leader election; what is wrong with it.
+  std::optional<Refused> add_status(controller::Options& options) const;
 
   std::string source_ = "kube";
   std::string socket_ = "/run/weir/weir.sock";
@@ -58,15 +60,20 @@ class ControllerFlags {
   std::uint64_t public_https_port_ = 443;
   util::log::Level log_level_ = util::log::Level::Info;
 
-  // Accepted, so that a command line for ingress-nginx starts weir.
-  std::string watch_namespace_selector_;
   std::string configmap_;
   std::string ticket_secret_;
   std::string publish_service_;
-  std::string publish_status_address_;
+  std::vector<std::string> publish_status_address_;
+  bool report_node_internal_ = false;
   bool update_status_ = true;
-  std::string election_id_ = "ingress-controller-leader";
+  bool update_status_on_shutdown_ = true;
+  std::uint64_t status_update_interval_ = 60;
+  std::string election_id_ = "weir-leader";
+  std::chrono::milliseconds election_ttl_{30'000};
   bool disable_leader_election_ = false;
+
+  // Accepted, so that a command line for ingress-nginx starts weir.
+  std::string watch_namespace_selector_;
   std::string tcp_services_configmap_;
 };
 

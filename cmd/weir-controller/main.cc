@@ -18,7 +18,7 @@ int run(const weir::cmd::Flags& flags, const weir::controller::Options& options,
         ControllerFlags::Opened opened) {
   boost::asio::io_context io{1};  // 1: this thread alone runs it
   auto controller = weir::controller::Controller::create(io, options, std::move(opened.source),
-                                                         std::move(opened.events));
+                                                         opened.credentials);
   if (!controller) {
     // "--flag: what is wrong"
     const auto& detail = controller.error().detail;

@@ -8,9 +8,10 @@ namespace weir::weirctl {
 namespace {
 
 /// Those of the controller's flags that take no value of their own ("--flag", "--flag=false").
-constexpr std::array<std::string_view, 4> kControllerSwitches = {
-    "--watch-ingress-without-class", "--ingress-class-by-name", "--update-status",
-    "--disable-leader-election"};
+constexpr std::array<std::string_view, 6> kControllerSwitches = {
+    "--watch-ingress-without-class",     "--ingress-class-by-name",
+    "--report-node-internal-ip-address", "--update-status",
+    "--update-status-on-shutdown",       "--disable-leader-election"};
 
 bool contains(const auto& names, std::string_view name) {
   return std::ranges::find(names, name) != std::end(names);

@@ -14,6 +14,7 @@
 #include "controller/origin.h"
 #include "controller/published_table.h"
 #include "controller/push_server.h"
+#include "controller/status_keeper.h"
 #include "ingress/translator.h"
 #include "util/admin_server.h"
 #include "util/log.h"
@@ -38,22 +39,37 @@ std::string to_line(const kube::Problem& problem) {
                      problem.field.empty() ? "" : " ", problem.field, problem.message);
 }
 
+/// Without a Pod, the Lease is in the namespace of the credentials.
+StatusOptions in_namespace(StatusOptions status, const kube::Credentials& credentials) {
+  if (!status.pod.ns.empty()) return status;
+  status.pod.ns = credentials.own_namespace().empty() ? "default" : credentials.own_namespace();
+  if (status.election) status.election->ns = status.pod.ns;
+  return status;
+}
+
 }  // namespace
 
 class Controller::Impl {
  public:
   Impl(asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
-       std::unique_ptr<kube::ApiClient> events)
+       const std::shared_ptr<kube::Credentials>& credentials)
       : io_(io),
         options_(std::move(options)),
         source_(std::move(source)),
         translator_(options_.translation),
         table_(first_generation()),
         unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()) {
-    if (events) {
-      event_writer_ = std::make_unique<EventWriter>(
-          std::move(events), EventOrigin{options_.instance}, EventWriter::Limits{}, metrics_);
-    }
+    if (!credentials) return;
+    const auto connect = [credentials](const kube::ApiClient::Timeouts& timeouts) {
+      return std::make_unique<kube::ApiClient>(credentials, timeouts);
+    };
+    event_writer_ = std::make_unique<EventWriter>(connect({}), EventOrigin{options_.instance},
+                                                  EventWriter::Limits{}, metrics_);
+    if (!options_.status) return;
+    status_ = std::make_unique<StatusKeeper>(
+        io_, connect, in_namespace(*options_.status, *credentials), options_.translation,
+        translator_, metrics_, [this](const kube::Problem& problem) { report(problem); },
+        [this](const kube::Problem& problem) { solve(problem); });
   }
 
   ~Impl() { stop(); }
@@ -90,6 +106,7 @@ class Controller::Impl {
     event_writer_.reset();
     if (push_server_) push_server_->stop();
     if (metrics_listener_) metrics_listener_->stop();
+    if (status_) status_->stop();
   }
 
   std::uint16_t metrics_port() const { return metrics_listener_ ? metrics_listener_->port() : 0; }
@@ -98,6 +115,7 @@ class Controller::Impl {
   void take(kube::SourceEvents events) {
     if (is_stopped_) return;
     for (const auto kind : events.synced) unsynced_.erase(kind);
+    if (status_) status_->note(events);
     const auto begin = std::chrono::steady_clock::now();
     translator_.take(std::move(events));
     translation_time_ += std::chrono::steady_clock::now() - begin;
@@ -127,6 +145,7 @@ class Controller::Impl {
       log::debug("generation {}: {} resources changed", table_.generation(), step.changed.size());
     }
     if (is_first || !step.changed.empty()) push_server_->table_changed(step.changed);
+    if (status_) status_->settle();
   }
 
   /// What proxies refused is judged anew when it changes, and what cannot travel when it can.
@@ -215,14 +234,15 @@ class Controller::Impl {
   bool is_publishing_posted_ = false;
   bool is_stopped_ = false;
   std::unique_ptr<EventWriter> event_writer_;
+  std::unique_ptr<StatusKeeper> status_;
   std::unique_ptr<PushServer> push_server_;
   std::unique_ptr<util::AdminServer> metrics_listener_;
 };
 
 util::Result<std::unique_ptr<Controller>> Controller::create(
     asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
-    std::unique_ptr<kube::ApiClient> events) {
-  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(source), std::move(events));
+    const std::shared_ptr<kube::Credentials>& credentials) {
+  auto impl = std::make_unique<Impl>(io, std::move(options), std::move(source), credentials);
   if (const auto listening = impl->listen(); !listening) return listening.error();
   return std::unique_ptr<Controller>(new Controller(std::move(impl)));
 }

@@ -6,8 +6,9 @@
 #include <string>
 
 #include "controller/push_session.h"
+#include "controller/status_options.h"
 #include "ingress/options.h"
-#include "kube/api_client.h"
+#include "kube/credentials.h"
 #include "kube/source.h"
 #include "util/result.h"
 
@@ -28,6 +29,7 @@ struct Options {
   PushDeadlines deadlines;
   std::optional<MetricsListen> metrics_listen;  ///< /metrics, /healthz, /readyz
   std::string instance;                         ///< this Pod, named by Events
+  std::optional<StatusOptions> status;          ///< nothing: no status is written
 };
 
 /// The one loop that owns cluster state: objects come in from the source's threads, changes of the
@@ -36,18 +38,18 @@ struct Options {
 class Controller {
  public:
   /// Listens, starts nothing. `io` is run by one thread and outlives the controller; it is not run
-  /// any more once the controller is destroyed. `events` posts Events; nullptr: none are. An error
-  /// says which flag is to blame.
-  static util::Result<std::unique_ptr<Controller>> create(boost::asio::io_context& io,
-                                                          Options options,
-                                                          std::unique_ptr<kube::Source> source,
-                                                          std::unique_ptr<kube::ApiClient> events);
+  /// any more once the controller is destroyed. With `credentials`, Events and status are written;
+  /// nullptr: there is no API server. An error says which flag is to blame.
+  static util::Result<std::unique_ptr<Controller>> create(
+      boost::asio::io_context& io, Options options, std::unique_ptr<kube::Source> source,
+      const std::shared_ptr<kube::Credentials>& credentials);
   ~Controller();  ///< stops
 
   /// Starts the source. Call once.
   void start();
   /// On the io_context's thread: ends the source and all listeners, after which the io_context has
-  /// nothing left to do. May be called twice.
+  /// nothing left to do. A leader may wait for its last writes, 15 seconds at most. May be called
+  /// twice.
   void stop();
 
   /// Of the metrics listener, as bound; 0 without one.

@@ -1,10 +1,11 @@
 #include "controller/event_body.h"
 
 #include <cstdint>
-#include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "util/rfc3339.h"
 
 namespace weir::controller {
 
@@ -43,25 +44,18 @@ std::string namespace_of(const kube::Problem& problem) {
   return problem.object.ns.empty() ? "default" : problem.object.ns;
 }
 
-std::string rfc3339_micro(std::chrono::system_clock::time_point time) {
-  using std::chrono::microseconds;
-  const auto since_epoch =
-      std::chrono::duration_cast<microseconds>(time.time_since_epoch()).count();
-  const std::time_t seconds = since_epoch / 1'000'000;
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     since_epoch % 1'000'000);
-}
-
 }  // namespace
+
+std::string event_name(const kube::Problem& problem, std::chrono::system_clock::time_point time) {
+  const auto nanoseconds =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+  return fmt::format("{}.{:016x}", cut(problem.object.name, kMaxName),
+                     static_cast<std::uint64_t>(nanoseconds));
+}
 
 std::string make_event(const kube::Problem& problem, const std::string& uid,
                        const EventOrigin& origin, std::chrono::system_clock::time_point time) {
   using nlohmann::json;
-  const auto nanoseconds =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
   json regarding = {{"apiVersion", api_version_of(problem.object.kind)},
                     {"kind", kube::to_string(problem.object.kind)},
                     {"name", problem.object.name}};
@@ -72,11 +66,8 @@ std::string make_event(const kube::Problem& problem, const std::string& uid,
   const json event = {
       {"apiVersion", "events.k8s.io/v1"},
       {"kind", "Event"},
-      {"metadata",
-       {{"name", fmt::format("{}.{:016x}", cut(problem.object.name, kMaxName),
-                             static_cast<std::uint64_t>(nanoseconds))},
-        {"namespace", namespace_of(problem)}}},
-      {"eventTime", rfc3339_micro(time)},
+      {"metadata", {{"name", event_name(problem, time)}, {"namespace", namespace_of(problem)}}},
+      {"eventTime", util::rfc3339_micro(time)},
       {"reportingController", "weir.dev/ingress"},
       {"reportingInstance", cut(origin.instance, kMaxInstance)},
       {"action", "Translate"},
@@ -86,6 +77,12 @@ std::string make_event(const kube::Problem& problem, const std::string& uid,
       {"type", "Warning"},
   };
   return event.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string make_series(std::size_t count, std::chrono::system_clock::time_point last) {
+  const nlohmann::json patch = {
+      {"series", {{"count", count}, {"lastObservedTime", util::rfc3339_micro(last)}}}};
+  return patch.dump();
 }
 
 std::string event_target(const kube::Problem& problem) {

@@ -65,10 +65,24 @@ struct Metrics::Impl {
   prometheus::Counter& events_written =
       counter(registry, "weir_controller_events_written_total", "Events that the API server took")
           .Add({});
+  prometheus::Counter& events_repeated =
+      counter(registry, "weir_controller_events_repeated_total",
+              "Updates of the series of Events that the API server has already")
+          .Add({});
   prometheus::Counter& events_dropped =
       counter(registry, "weir_controller_events_dropped_total",
               "Events over a limit, or that the API server did not take")
           .Add({});
+  prometheus::Gauge& is_leader =
+      gauge(registry, "weir_controller_is_leader",
+            "Whether this controller is the one that writes status: 1 or 0")
+          .Add({});
+  prometheus::Counter& lease_renewal_failures =
+      counter(registry, "weir_controller_lease_renewal_failures_total",
+              "Renewals of the leader's Lease that failed")
+          .Add({});
+  prometheus::Family<prometheus::Counter>& status_writes = counter(
+      registry, "weir_controller_status_writes_total", "Writes of an Ingress's status, by result");
   prometheus::Histogram& translation =
       prometheus::BuildHistogram()
           .Name("weir_controller_translation_seconds")
@@ -82,6 +96,9 @@ struct Metrics::Impl {
     gauge(registry, "weir_controller_build_info", "Version of this controller, always 1")
         .Add({{"version", util::kVersion}})
         .Set(1);
+    for (const char* result : {"ok", "conflict", "gone", "failed"}) {
+      status_writes.Add({{"result", result}});
+    }
   }
 };
 
@@ -137,8 +154,21 @@ void Metrics::nack_received() {
 void Metrics::event_written() {
   impl_->events_written.Increment();
 }
+void Metrics::event_repeated() {
+  impl_->events_repeated.Increment();
+}
 void Metrics::event_dropped() {
   impl_->events_dropped.Increment();
+}
+
+void Metrics::set_leader(bool is_leader) {
+  impl_->is_leader.Set(is_leader ? 1 : 0);
+}
+void Metrics::lease_renewal_failed() {
+  impl_->lease_renewal_failures.Increment();
+}
+void Metrics::status_written(std::string_view result) {
+  impl_->status_writes.Add({{"result", std::string(result)}}).Increment();
 }
 
 void Metrics::frame_refused(std::string_view reason) {

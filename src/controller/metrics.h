@@ -36,7 +36,14 @@ class Metrics {
   void frame_refused(std::string_view reason);
 
   void event_written();
+  /// One that was there got another count.
+  void event_repeated();
   void event_dropped();
+
+  void set_leader(bool is_leader);
+  void lease_renewal_failed();
+  /// `result` is one of a closed list (status_keeper.cc).
+  void status_written(std::string_view result);
 
   /// Text exposition format 0.0.4.
   std::string text() const;

@@ -12,13 +12,22 @@ auto* find_in(Map& map, const Key& key) {
   return found == map.end() ? nullptr : &found->second;
 }
 
-/// Equal but for the resource version.
+void take_over(const kube::Ingress& from, kube::Ingress& to) {
+  to.meta.resource_version = from.meta.resource_version;
+  to.addresses = from.addresses;
+}
+
+template <class T>
+void take_over(const T& from, T& to) {
+  to.meta.resource_version = from.meta.resource_version;
+}
+
 template <class T>
 bool says_same(const T* stored, const T& object) {
   if (!stored) return false;
   if (stored->meta.resource_version == object.meta.resource_version) return *stored == object;
   T other = object;
-  other.meta.resource_version = stored->meta.resource_version;
+  take_over(*stored, other);
   return *stored == other;
 }
 
@@ -93,6 +102,12 @@ void ObjectStore::put(kube::Object object) {
     }
   };
   std::visit(Visitor{*this}, std::move(object));
+}
+
+void ObjectStore::refresh(const kube::Object& object) {
+  if (const auto* ingress = std::get_if<kube::Ingress>(&object)) {
+    take_over(*ingress, ingresses_.at(ingress::name_of(ingress->meta)));
+  }
 }
 
 void ObjectStore::remove(const kube::ObjectRef& ref) {

@@ -24,9 +24,12 @@ class ObjectStore {
   template <class T>
   using ByName = std::unordered_map<NamespacedName, T, NamespacedNameHash>;
 
-  /// Whether the stored object says the same (its resource version aside).
+  /// Whether the stored object says the same, but for its resource version and an Ingress's status,
+  /// of which nothing is made.
   bool has_same(const kube::Object& object) const;
   void put(kube::Object object);
+  /// Takes over those two, of an object that says the same.
+  void refresh(const kube::Object& object);
   void remove(const kube::ObjectRef& ref);
 
   std::size_t count(kube::Kind kind) const;

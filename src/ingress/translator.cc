@@ -64,7 +64,11 @@ void Translator::take(kube::SourceEvents events) {
   for (auto& object : events.upserts) {
     if (is_ignored(kube::meta_of(object).ns)) continue;
     auto kept = as_kept(std::move(object), options_);
-    if (!store_.has_same(kept)) put(std::move(kept));
+    if (store_.has_same(kept)) {
+      store_.refresh(kept);
+    } else {
+      put(std::move(kept));
+    }
   }
   for (const auto& ref : events.removes) remove(ref);
 }

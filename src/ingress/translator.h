@@ -48,6 +48,8 @@ class Translator {
   }
 
   const ObjectStore& objects() const { return store_; }
+  /// Whether the Ingress is there and of our class, as of the last `update`.
+  bool serves(const NamespacedName& ingress) const { return served_.contains(ingress); }
 
  private:
   using NameSet = std::set<NamespacedName>;

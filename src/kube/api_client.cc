@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kMaxErrorBody = 64 * 1024;
+constexpr std::size_t kMaxBody = 8 << 20;
 constexpr std::chrono::seconds kMaxRetryAfter{300};
 
 /// A second handle on the socket of a connection, through which another thread can end what waits
@@ -176,7 +177,7 @@ class ApiClient::Connection {
     return reply;
   }
 
-  static ApiReply stopped_reply() { return {ApiStatus::Stopped, 0, std::nullopt, "stopped"}; }
+  static ApiReply stopped_reply() { return {ApiStatus::Stopped, 0, std::nullopt, "stopped", {}}; }
 
   httplib::Headers headers() {
     httplib::Headers headers = {{"User-Agent", "weir-controller/" WEIR_VERSION},
@@ -256,16 +257,51 @@ ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
   return connection.request(send, read_timeout.value_or(read_timeout_));
 }
 
+ApiReply ApiClient::get(const std::string& target) {
+  std::string body;
+  auto reply = get(target, [&body](std::string_view piece) {
+    body += piece;
+    return body.size() <= kMaxBody;
+  });
+  if (reply.status == ApiStatus::Ok) reply.body = std::move(body);
+  return reply;
+}
+
 ApiReply ApiClient::post(const std::string& target, const std::string& json) {
+  return write("POST", target, json, "application/json");
+}
+
+ApiReply ApiClient::put(const std::string& target, const std::string& json) {
+  return write("PUT", target, json, "application/json");
+}
+
+ApiReply ApiClient::patch(const std::string& target, const std::string& json, const char* type) {
+  return write("PATCH", target, json, type);
+}
+
+ApiReply ApiClient::write(const char* method, const std::string& target, const std::string& json,
+                          const char* type) {
   auto& connection = *connection_;
+  std::string body;
   const auto send = [&](httplib::ClientImpl& http, const httplib::Headers& headers) {
-    auto result = http.Post(connection.prefix() + target, headers, json, "application/json");
-    if (result && status_of(result->status) != ApiStatus::Ok) {
+    httplib::Request request;
+    request.method = method;
+    request.path = connection.prefix() + target;
+    request.headers = headers;
+    request.headers.emplace("Content-Type", type);
+    request.body = json;
+    auto result = http.send(request);
+    if (!result) return result;
+    if (status_of(result->status) == ApiStatus::Ok) {
+      body = std::move(result->body);
+    } else {
       connection.add_error(result->body);
     }
     return result;
   };
-  return connection.request(send, read_timeout_);
+  auto reply = connection.request(send, read_timeout_);
+  reply.body = std::move(body);
+  return reply;
 }
 
 void ApiClient::stop() {

@@ -31,6 +31,7 @@ struct ApiReply {
   /// Retry-After in seconds, at most 5 minutes.
   std::optional<std::chrono::seconds> retry_after;
   std::string detail;  ///< what went wrong, for a log line
+  std::string body;    ///< of a successful request without a receiver
 };
 
 /// Requests to the API server over one kept-alive connection: HTTP/1.1, TLS 1.2 or newer, verified.
@@ -53,7 +54,12 @@ class ApiClient {
   /// `target` is path and query, encoded. `read_timeout` replaces that of all requests.
   ApiReply get(const std::string& target, const Receiver& receive,
                std::optional<std::chrono::milliseconds> read_timeout = std::nullopt);
+  /// For what is small: the body is in the reply, and nothing above 8 MiB is taken.
+  ApiReply get(const std::string& target);
   ApiReply post(const std::string& target, const std::string& json);
+  ApiReply put(const std::string& target, const std::string& json);
+  /// `type` says what `json` is: a merge patch (RFC 7396), or the fields that a manager applies.
+  ApiReply patch(const std::string& target, const std::string& json, const char* type);
 
   /// Ends a request that is under way, at once, and refuses all later ones. From any thread.
   void stop();
@@ -61,9 +67,15 @@ class ApiClient {
  private:
   class Connection;
 
+  ApiReply write(const char* method, const std::string& target, const std::string& json,
+                 const char* type);
+
   std::unique_ptr<Connection> connection_;
   std::chrono::milliseconds read_timeout_;
 };
+
+inline constexpr const char* kMergePatch = "application/merge-patch+json";
+inline constexpr const char* kApplyPatch = "application/apply-patch+yaml";  // JSON is YAML
 
 /// Percent-encodes what is not unreserved (RFC 3986 §2.3), for a value in a query.
 std::string encode_query(std::string_view text);

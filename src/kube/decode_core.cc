@@ -102,6 +102,9 @@ Service decode_service(const Node& root) {
   if (auto type = spec["type"].text(); !type.empty()) service.type = std::move(type);
   service.external_name = spec["externalName"].text();
   spec["ports"].each([&](const Node& p) { service.ports.push_back(decode_service_port(p)); });
+  service.cluster_ip = spec["clusterIP"].text();
+  service.external_ips = spec["externalIPs"].texts();
+  service.addresses = decode_addresses(root);
   if (root.from_folder()) check_service(spec, service);
   return service;
 }

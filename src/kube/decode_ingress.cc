@@ -115,6 +115,14 @@ IngressTls decode_tls(const Node& node) {
 
 }  // namespace
 
+std::vector<LoadBalancerAddress> decode_addresses(const Node& root) {
+  std::vector<LoadBalancerAddress> addresses;
+  root["status"]["loadBalancer"]["ingress"].each([&](const Node& address) {
+    addresses.push_back({address["ip"].text(), address["hostname"].text()});
+  });
+  return addresses;
+}
+
 Ingress decode_ingress(const Node& root) {
   Ingress ingress;
   const auto spec = root["spec"];
@@ -132,6 +140,7 @@ Ingress decode_ingress(const Node& root) {
   if (spec.from_folder() && !ingress.default_backend && ingress.rules.empty()) {
     spec.refuse("must have rules or a defaultBackend");
   }
+  ingress.addresses = decode_addresses(root);
   return ingress;
 }
 

@@ -86,6 +86,9 @@ class Node {
   Segment segments_[kMaxDepth];
 };
 
+/// status.loadBalancer.ingress of the object.
+std::vector<LoadBalancerAddress> decode_addresses(const Node& root);
+
 Ingress decode_ingress(const Node& root);
 IngressClass decode_ingress_class(const Node& root);
 Service decode_service(const Node& root);

@@ -251,8 +251,11 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
                                        Clock::duration lasted) {
   if (const auto& failure = stream.failure()) {
     if (failure->code == 410) return expired(heard_since_list_);
-    ApiReply told{ApiStatus::Refused, failure->code, std::nullopt,
-                  "the server ended the watch: " + failure->message};
+    ApiReply told{ApiStatus::Refused,
+                  failure->code,
+                  std::nullopt,
+                  "the server ended the watch: " + failure->message,
+                  {}};
     failed(told, "watch");
     const bool passes = failure->code == 429 || failure->code >= 500;
     return passes ? Next::Retry : Next::RelistLater;
@@ -261,7 +264,7 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
     case ApiStatus::Ok:
       if (!stream.heard() && lasted >= options_.silent_watch) version_.clear();
       if (!stream.heard() && lasted < options_.short_watch) {
-        return failed({ApiStatus::Refused, 0, std::nullopt, "ended at once"}, "watch");
+        return failed({ApiStatus::Refused, 0, std::nullopt, "ended at once", {}}, "watch");
       }
       succeeded();
       return Next::Go;

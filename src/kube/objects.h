@@ -100,12 +100,21 @@ struct IngressTls {
   bool operator==(const IngressTls&) const = default;
 };
 
+/// Where clients reach something, as in status.loadBalancer.ingress: either is empty.
+struct LoadBalancerAddress {
+  std::string ip;
+  std::string hostname;
+
+  auto operator<=>(const LoadBalancerAddress&) const = default;
+};
+
 struct Ingress {
   ObjectMeta meta;
   std::optional<std::string> ingress_class_name;
   std::optional<IngressBackend> default_backend;
   std::vector<IngressRule> rules;
   std::vector<IngressTls> tls;
+  std::vector<LoadBalancerAddress> addresses;  ///< status.loadBalancer.ingress
 
   bool operator==(const Ingress&) const = default;
 };
@@ -131,6 +140,9 @@ struct Service {
   std::string type = "ClusterIP";
   std::string external_name;
   std::vector<ServicePort> ports;
+  std::string cluster_ip;  ///< may be "None"
+  std::vector<std::string> external_ips;
+  std::vector<LoadBalancerAddress> addresses;  ///< status.loadBalancer.ingress
 
   bool operator==(const Service&) const = default;
 };

@@ -103,7 +103,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
   std::optional<AnswerReason> count_client(const ClientLimits& limits);
   /// May wait for a check of the password; then the worker's others go on.
   Task<AccessRefusal> check_password(const table::BasicAuth& basic);
-  /// Where the route has one: takes over for a backend without an endpoint. nullptr: nobody does.
+  /// Who takes over for a backend without an endpoint; that one itself if nobody does.
   BackendRef fall_back(BackendRef without_endpoints);
   /// Has the route's error backend answer for `status`. Nothing: it does not; else what becomes of
   /// the connection. `keep_alive`: of the client's connection.

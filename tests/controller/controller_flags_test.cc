@@ -75,9 +75,77 @@ TEST_F(ControllerFlagsTest, EachReachesItsOption) {
 
 TEST_F(ControllerFlagsTest, FlagsOfTheContractThatAreForLaterAreTaken) {
   EXPECT_FALSE(parse({"--watch-namespace-selector", "a=b", "--configmap", "sys/weir",
-                      "--publish-service", "sys/weir", "--publish-status-address", "10.0.0.1",
-                      "--update-status=false", "--election-id", "x", "--disable-leader-election",
                       "--tcp-services-configmap", "sys/tcp"}));
+}
+
+TEST_F(ControllerFlagsTest, StatusComesFromOnePlace) {
+  ASSERT_FALSE(parse(
+      {"--publish-status-address=10.0.0.1,lb.example", "--publish-status-address", "2001:db8::1"}));
+  const auto status = options().status.value();
+  EXPECT_EQ(status.fixed,
+            (controller::Addresses{{"", "lb.example"}, {"10.0.0.1", ""}, {"2001:db8::1", ""}}));
+  EXPECT_TRUE(status.clear_at_end);
+  EXPECT_EQ(status.interval, std::chrono::seconds(60));
+  EXPECT_EQ(status.election->name, "weir-leader");
+  EXPECT_EQ(status.election->ttl, std::chrono::seconds(30));
+}
+
+TEST_F(ControllerFlagsTest, EachStatusFlagReachesItsOption) {
+  ASSERT_FALSE(parse({"--publish-service", "sys/weir", "--report-node-internal-ip-address",
+                      "--update-status-on-shutdown=false", "--status-update-interval=5",
+                      "--election-id=mine", "--election-ttl", "10s"}));
+  const auto status = options().status.value();
+  EXPECT_EQ(to_string(status.service.value()), "sys/weir");
+  EXPECT_TRUE(status.internal_node_addresses);
+  EXPECT_FALSE(status.clear_at_end);
+  EXPECT_EQ(status.interval, std::chrono::seconds(5));
+  EXPECT_EQ(status.election->name, "mine");
+  EXPECT_EQ(status.election->ttl, std::chrono::seconds(10));
+}
+
+TEST_F(ControllerFlagsTest, TwoProcessesOfOnePodAreTwoCandidates) {
+  ASSERT_FALSE(parse({"--publish-service", "sys/weir"}));
+  EXPECT_NE(options().status->election->identity, options().status->election->identity);
+}
+
+TEST_F(ControllerFlagsTest, WithoutElectionThereIsNoLease) {
+  ASSERT_FALSE(parse({"--publish-service", "sys/weir", "--disable-leader-election"}));
+  EXPECT_FALSE(options().status->election);
+}
+
+TEST_F(ControllerFlagsTest, StatusCanBeLeftAlone) {
+  ASSERT_FALSE(parse({"--publish-service", "sys/weir", "--update-status=false"}));
+  EXPECT_FALSE(options().status);
+}
+
+TEST_F(ControllerFlagsTest, WithoutAnyAddressThereIsNoStatus) {
+  ASSERT_FALSE(parse({}));  // and no POD_NAME
+  EXPECT_FALSE(options().status);
+}
+
+TEST_F(ControllerFlagsTest, AFolderHasNoStatus) {
+  ASSERT_FALSE(parse({"--source", "dir:/x", "--publish-status-address", "10.0.0.1"}));
+  EXPECT_FALSE(options().status);
+}
+
+TEST_F(ControllerFlagsTest, TwoSourcesOfAddressesAreRefused) {
+  ASSERT_FALSE(parse({"--publish-service", "sys/weir", "--publish-status-address", "10.0.0.1"}));
+  EXPECT_EQ(refused_flag(), "--publish-service");
+}
+
+TEST_F(ControllerFlagsTest, WhatIsNoAddressIsRefused) {
+  ASSERT_FALSE(parse({"--publish-status-address", "10.0.0.1,http://x"}));
+  EXPECT_EQ(refused_flag(), "--publish-status-address");
+}
+
+TEST_F(ControllerFlagsTest, WhatIsNoNameOfALeaseIsRefused) {
+  ASSERT_FALSE(parse({"--election-id", "Weir/1"}));
+  EXPECT_EQ(refused_flag(), "--election-id");
+}
+
+TEST_F(ControllerFlagsTest, WhatIsNoNameOfAServiceIsRefused) {
+  ASSERT_FALSE(parse({"--publish-service", "weir"}));
+  EXPECT_EQ(refused_flag(), "--publish-service");
 }
 
 TEST_F(ControllerFlagsTest, NamesAreNamespaceAndName) {
@@ -95,13 +163,13 @@ TEST_F(ControllerFlagsTest, SourceIsTheClusterOrAFolderThatExists) {
   EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--source");
 }
 
-TEST_F(ControllerFlagsTest, FolderHasNoEvents) {
+TEST_F(ControllerFlagsTest, FolderHasNoCredentials) {
   const test::TempFolder folder;
   const std::string source = "dir:" + (folder.path(""));
   ASSERT_FALSE(parse({"--source", source.c_str()}));
   const auto opened = given_.open_source();
   EXPECT_NE(std::get<ControllerFlags::Opened>(opened).source, nullptr);
-  EXPECT_EQ(std::get<ControllerFlags::Opened>(opened).events, nullptr);
+  EXPECT_EQ(std::get<ControllerFlags::Opened>(opened).credentials, nullptr);
 }
 
 TEST_F(ControllerFlagsTest, KubeconfigThatIsMissingIsNamed) {

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/fake_source.h"
 #include "controller/loop_thread.h"
 #include "controller/scripted_proxy.h"
 #include "ingress/objects.h"
@@ -17,6 +18,7 @@
 namespace weir::controller {
 namespace {
 
+using test::FakeSource;
 using test::ingress;
 using test::names;
 using test::rule;
@@ -25,32 +27,6 @@ using test::to;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// What it tells is what the test says, on the test's thread.
-class FakeSource : public kube::Source {
- public:
-  void start(Sink sink) override { sink_ = std::move(sink); }
-  void stop() override { is_stopped = true; }
-
-  void tell(kube::SourceEvents events) const { sink_(std::move(events)); }
-  template <class... Objects>
-  void put(Objects... objects) const {
-    kube::SourceEvents events;
-    (events.upserts.push_back(std::move(objects)), ...);
-    tell(std::move(events));
-  }
-  void sync(std::vector<kube::Kind> kinds = {kube::kObjectKinds.begin(),
-                                             kube::kObjectKinds.end()}) const {
-    kube::SourceEvents events;
-    events.synced = std::move(kinds);
-    tell(std::move(events));
-  }
-
-  bool is_stopped = false;
-
- private:
-  Sink sink_;
-};
 
 class ControllerTest : public testing::Test {
  protected:

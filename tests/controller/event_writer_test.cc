@@ -85,8 +85,81 @@ TEST_F(EventWriterTest, OneObjectHasAShareOnly) {
   auto limits = quick();
   limits.per_object = 2;
   auto& events = writer(limits);
-  for (int i = 0; i < 5; ++i) events.report(problem("flapping"), "");
+  for (int i = 0; i < 5; ++i) events.report(problem("edited", "wrong " + std::to_string(i)), "");
   wait_for_metric("weir_controller_events_dropped_total 3");
+}
+
+TEST_F(EventWriterTest, AProblemThatComesAgainIsASeriesOfItsEvent) {
+  auto limits = quick();
+  limits.per_object = 1;
+  auto& events = writer(limits);
+  events.report(problem("flapping"), "uid-1");
+  wait_for_metric("weir_controller_events_written_total 1");
+  const auto name =
+      nlohmann::json::parse(server_.wait_requests("POST", 1)[0].body)["metadata"]["name"];
+  events.report(problem("flapping"), "uid-1");
+
+  const auto patch = server_.wait_requests("PATCH", 1).at(0);
+  EXPECT_EQ(patch.path, "/apis/events.k8s.io/v1/namespaces/team/events/" + name.get<std::string>());
+  EXPECT_EQ(patch.headers.at("Content-Type"), "application/merge-patch+json");
+  const auto series = nlohmann::json::parse(patch.body)["series"];
+  EXPECT_EQ(series["count"], 2);
+  EXPECT_THAT(series["lastObservedTime"].get<std::string>(), testing::EndsWith("Z"));
+  wait_for_metric("weir_controller_events_repeated_total 1");
+  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_events_dropped_total 0"));
+}
+
+TEST_F(EventWriterTest, ASeriesIsWrittenTheSecondTimeAndWhenItIsOver) {
+  auto limits = quick();
+  limits.quiet = 5s;
+  auto& events = writer(limits);
+  events.report(problem("flapping"), "");
+  wait_for_metric("weir_controller_events_written_total 1");
+  events.report(problem("flapping"), "");
+  wait_for_metric("weir_controller_events_repeated_total 1");
+  for (int i = 0; i < 100; ++i) events.report(problem("flapping"), "");
+  const auto last = server_.wait_requests("PATCH", 2).at(1);
+  EXPECT_EQ(nlohmann::json::parse(last.body)["series"]["count"], 102);
+}
+
+TEST_F(EventWriterTest, AnEventThatWasQuietForLongIsForgotten) {
+  auto limits = quick();
+  limits.quiet = 0ms;
+  limits.per_object = SIZE_MAX;
+  auto& events = writer(limits);
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (metrics_.text().find("weir_controller_events_written_total 2") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << metrics_.text();
+    events.report(problem("now and then"), "");
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(EventWriterTest, AnotherObjectOfTheNameHasItsOwnEvent) {
+  auto& events = writer(quick());
+  events.report(problem("shop"), "uid-1");
+  events.report(problem("shop"), "uid-2");
+  wait_for_metric("weir_controller_events_written_total 2");
+}
+
+TEST_F(EventWriterTest, AnEventThatIsGoneIsWrittenAnew) {
+  auto& events = writer(quick());
+  events.report(problem("shop"), "");
+  wait_for_metric("weir_controller_events_written_total 1");
+  server_.answer_next("PATCH", {404, "", {}});
+  events.report(problem("shop"), "");
+  wait_for_metric("weir_controller_events_dropped_total 1");
+  events.report(problem("shop"), "");
+  wait_for_metric("weir_controller_events_written_total 2");
+}
+
+TEST_F(EventWriterTest, WhatIsRememberedIsBounded) {
+  auto limits = quick();
+  limits.series = 2;
+  auto& events = writer(limits);
+  for (const char* name : {"a", "b", "c"}) events.report(problem(name), "");
+  wait_for_metric("weir_controller_events_dropped_total 1");
+  wait_for_metric("weir_controller_events_written_total 2");
 }
 
 TEST_F(EventWriterTest, NeverWaitsForAServerThatIsAway) {

@@ -199,6 +199,18 @@ TEST_F(TranslatorTest, SameObjectAgainChangesNothing) {
   EXPECT_THAT(put(object), IsEmpty());
 }
 
+TEST_F(TranslatorTest, StatusOfAnIngressIsKnownAndChangesNothing) {
+  auto object = ingress("a", {rule("a.example", "/", to("shop"))});
+  put(object);
+  EXPECT_TRUE(translator_.serves({"default", "a"}));
+  object.meta.resource_version = "another";
+  object.addresses = {{"192.0.2.1", ""}};
+  EXPECT_THAT(put(object), IsEmpty());
+  EXPECT_EQ(*translator_.objects().find_ingress({"default", "a"}), object);
+  remove(kube::Kind::Ingress, "a");
+  EXPECT_FALSE(translator_.serves({"default", "a"}));
+}
+
 TEST_F(TranslatorTest, IngressThatMovesToAnotherHost) {
   put(ingress("a", {rule("a.example", "/", to("shop"))}));
 

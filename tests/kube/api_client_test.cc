@@ -60,6 +60,44 @@ TEST(ApiClient, GetsAndPosts) {
   EXPECT_EQ(requests[1].headers.at("Content-Type"), "application/json");
 }
 
+TEST(ApiClient, PutsAndPatches) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url() + "/prefix"), {});
+  server.answer_next("PUT", {200, R"({"put":1})", {}});
+  server.answer_next("PATCH", {200, R"({"patched":1})", {}});
+  EXPECT_EQ(client.put("/x", R"({"a":1})").body, R"({"put":1})");
+  EXPECT_EQ(client.patch("/x/status?fieldManager=weir", "{}", kApplyPatch).body,
+            R"({"patched":1})");
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].path, "/prefix/x");
+  EXPECT_EQ(requests[0].body, R"({"a":1})");
+  EXPECT_EQ(requests[1].path, "/prefix/x/status");
+  EXPECT_EQ(requests[1].parameter("fieldManager"), "weir");
+  EXPECT_EQ(requests[1].headers.at("Content-Type"), "application/apply-patch+yaml");
+}
+
+TEST(ApiClient, AFailedWriteHasAReasonAndNoBody) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  server.answer_next("PATCH", {409, R"({"kind":"Status","message":"conflict with \"x\""})", {}});
+  const auto reply = client.patch("/x", "{}", kMergePatch);
+  EXPECT_EQ(reply.status, ApiStatus::Conflict);
+  EXPECT_EQ(reply.detail, "HTTP 409: conflict with \"x\"");
+  EXPECT_EQ(reply.body, "");
+}
+
+TEST(ApiClient, AWholeBodyHasABound) {
+  ScriptedApiServer server;
+  ApiClient client(credentials_for(server.url()), {});
+  server.answer_next("list", {200, "small", {}});
+  server.answer_next("list", {200, std::string(9 << 20, 'x'), {}});
+  EXPECT_EQ(client.get(kPath).body, "small");
+  const auto large = client.get(kPath);
+  EXPECT_NE(large.status, ApiStatus::Ok);
+  EXPECT_EQ(large.body, "");
+}
+
 TEST(ApiClient, MapsWhatTheServerSays) {
   ScriptedApiServer server;
   ApiClient client(credentials_for(server.url()), {});

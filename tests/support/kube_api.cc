@@ -34,6 +34,11 @@ const Place& place_of(const std::string& kind) {
       {"IngressClass", {"/apis/networking.k8s.io/v1", "ingressclasses", false}},
       {"ClusterRole", {"/apis/rbac.authorization.k8s.io/v1", "clusterroles", false}},
       {"ClusterRoleBinding", {"/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", false}},
+      {"Role", {"/apis/rbac.authorization.k8s.io/v1", "roles"}},
+      {"RoleBinding", {"/apis/rbac.authorization.k8s.io/v1", "rolebindings"}},
+      {"Lease", {"/apis/coordination.k8s.io/v1", "leases"}},
+      {"Pod", {"/api/v1", "pods"}},
+      {"Node", {"/api/v1", "nodes", false}},
       {"Event", {"/apis/events.k8s.io/v1", "events"}},
   };
   const auto found = places.find(kind);
@@ -135,6 +140,43 @@ std::string KubeApi::uid(const std::string& kind, const std::string& name, const
   return parse(answer, "get " + kind + ' ' + name).at("metadata").at("uid");
 }
 
+KubeApi::Answer KubeApi::apply_status(const std::string& yaml, const std::string& ns,
+                                      const std::string& manager) {
+  const auto documents = kube::read_yaml(yaml);
+  if (!documents) throw std::runtime_error("a test's YAML: " + documents.error().detail);
+  const auto object = Json::parse(documents->at(0).json);
+  const std::string name = object.at("metadata").at("name");
+  return request("PATCH",
+                 collection_path(object.at("kind"), ns) + '/' + name +
+                     "/status?force=true&fieldManager=" + manager,
+                 documents->at(0).json, "application/apply-patch+yaml");
+}
+
+std::string KubeApi::addresses(const std::string& kind, const std::string& name,
+                               const std::string& ns) {
+  const auto object =
+      parse(request("GET", collection_path(kind, ns) + '/' + name), "get " + kind + ' ' + name);
+  std::string joined;
+  const auto ingress = Json::json_pointer("/status/loadBalancer/ingress");
+  if (!object.contains(ingress)) return joined;
+  for (const auto& address : object.at(ingress)) {
+    joined += (joined.empty() ? "" : " ") + address.value("ip", "") + address.value("hostname", "");
+  }
+  return joined;
+}
+
+std::string KubeApi::resource_version(const std::string& kind, const std::string& name,
+                                      const std::string& ns) {
+  const auto answer = request("GET", collection_path(kind, ns) + '/' + name);
+  return parse(answer, "get " + kind + ' ' + name).at("metadata").at("resourceVersion");
+}
+
+std::string KubeApi::holder(const std::string& lease, const std::string& ns) {
+  const auto answer = request("GET", collection_path("Lease", ns) + '/' + lease);
+  if (answer.status == 404) return "";
+  return parse(answer, "get Lease " + lease).at("spec").value("holderIdentity", "");
+}
+
 std::vector<KubeApi::Event> KubeApi::events(const std::string& ns) {
   const auto list = parse(request("GET", collection_path("Event", ns)), "list events");
   std::vector<Event> events;
@@ -143,7 +185,8 @@ std::vector<KubeApi::Event> KubeApi::events(const std::string& ns) {
     events.push_back({item.value("type", ""), item.value("reason", ""), item.value("note", ""),
                       regarding.value("kind", "") + ' ' + regarding.value("namespace", "") + '/' +
                           regarding.value("name", ""),
-                      regarding.value("uid", "")});
+                      regarding.value("uid", ""), item.at("metadata").at("name"),
+                      item.contains("series") ? item.at("series").at("count").get<int>() : 1});
   }
   return events;
 }

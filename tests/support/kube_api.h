@@ -27,6 +27,8 @@ class KubeApi {
     std::string note;
     std::string regarding;  ///< "Ingress shop/web"
     std::string regarding_uid;
+    std::string name;
+    int count = 1;  ///< of its series, if it is one
   };
 
   KubeApi(std::uint16_t port, const Files& files);
@@ -43,6 +45,15 @@ class KubeApi {
   void apply(const std::string& yaml, const std::string& ns = "default");
   /// `kind` as in a manifest. False if there was no such object.
   bool remove(const std::string& kind, const std::string& name, const std::string& ns = "default");
+  /// Applies the status of one object alone, as another field manager.
+  Answer apply_status(const std::string& yaml, const std::string& ns,
+                      const std::string& manager = "test");
+  /// The addresses and names in status.loadBalancer.ingress, joined by spaces.
+  std::string addresses(const std::string& kind, const std::string& name, const std::string& ns);
+  std::string resource_version(const std::string& kind, const std::string& name,
+                               const std::string& ns);
+  /// spec.holderIdentity; "" if there is no such Lease.
+  std::string holder(const std::string& lease, const std::string& ns);
   /// All objects of these kinds in a namespace.
   void remove_all(const std::vector<std::string>& kinds, const std::string& ns);
   bool exists(const std::string& kind, const std::string& name, const std::string& ns = "default");

@@ -84,6 +84,8 @@ void ScriptedApiServer::listen(int port) {
   };
   server_->Get(".*", handler);
   server_->Post(".*", handler);
+  server_->Put(".*", handler);
+  server_->Patch(".*", handler);
   if (port == 0) {
     port_ = server_->bind_to_any_port("127.0.0.1");
   } else {
@@ -95,12 +97,18 @@ void ScriptedApiServer::listen(int port) {
 
 void ScriptedApiServer::go_away() {
   if (server_ == nullptr) return;
+  {
+    const std::lock_guard lock(mutex_);
+    is_going_away_ = true;
+    changed_.notify_all();
+  }
   server_->stop();
   thread_.join();
   server_.reset();
 }
 
 void ScriptedApiServer::come_back() {
+  is_going_away_ = false;
   listen(port_);
 }
 
@@ -159,6 +167,28 @@ void ScriptedApiServer::after_next_list(std::function<void()> action) {
   after_list_ = std::move(action);
 }
 
+std::optional<kube::Lease> ScriptedApiServer::lease(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  const auto found = leases_.find(path);
+  return found == leases_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ScriptedApiServer::put_lease(const std::string& path, kube::Lease lease) {
+  const std::lock_guard lock(mutex_);
+  lease.resource_version = version_text(++version_);
+  leases_[path] = std::move(lease);
+}
+
+void ScriptedApiServer::touch_lease(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  leases_.at(path).resource_version = version_text(++version_);
+}
+
+void ScriptedApiServer::remove_lease(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  leases_.erase(path);
+}
+
 void ScriptedApiServer::send_raw(const std::string& bytes) {
   const std::lock_guard lock(mutex_);
   for (const auto& weak : watches_) {
@@ -198,7 +228,10 @@ std::vector<ScriptedApiServer::Request> ScriptedApiServer::wait_requests(const s
 
 void ScriptedApiServer::on_request(const httplib::Request& in, httplib::Response& out) {
   Request request;
-  request.verb = in.method == "POST" ? "POST" : in.has_param("watch") ? "watch" : "list";
+  const bool is_lease = in.path.find("/leases") != std::string::npos;
+  request.verb = in.method != "GET" || is_lease ? in.method
+                 : in.has_param("watch")        ? "watch"
+                                                : "list";
   request.path = in.path;
   for (const auto& [name, value] : in.params) request.parameters[name] = value;
   for (const auto& [name, value] : in.headers) request.headers[name] = value;
@@ -206,7 +239,7 @@ void ScriptedApiServer::on_request(const httplib::Request& in, httplib::Response
 
   std::function<void()> after_list;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     requests_.push_back(request);
     changed_.notify_all();
     if (!token_.empty() && in.get_header_value("Authorization") != "Bearer " + token_) {
@@ -216,6 +249,11 @@ void ScriptedApiServer::on_request(const httplib::Request& in, httplib::Response
     }
     if (const auto answer = answers_.lower_bound(request.verb);
         answer != answers_.end() && answer->first == request.verb) {
+      if (answer->second.status == 0) {
+        answers_.erase(answer);
+        changed_.wait(lock, [this] { return is_going_away_; });
+        return;
+      }
       out.status = answer->second.status;
       for (const auto& [name, value] : answer->second.headers) out.set_header(name, value);
       out.set_content(answer->second.body, "application/json");
@@ -223,8 +261,9 @@ void ScriptedApiServer::on_request(const httplib::Request& in, httplib::Response
       return;
     }
     if (request.verb == "watch") return watch(request, out);
-    if (request.verb == "POST") {
-      out.status = 201;
+    if (is_lease) return serve_lease(request, out);
+    if (request.verb == "POST" || request.verb == "PATCH") {
+      out.status = request.verb == "POST" ? 201 : 200;
       out.set_content(request.body, "application/json");
       return;
     }
@@ -232,6 +271,33 @@ void ScriptedApiServer::on_request(const httplib::Request& in, httplib::Response
     after_list = std::exchange(after_list_, nullptr);
   }
   if (after_list) after_list();
+}
+
+void ScriptedApiServer::serve_lease(const Request& request, httplib::Response& out) {
+  const auto fail = [&](int status) {
+    out.status = status;
+    out.set_content(status_body(status, "by the rules for Leases"), "application/json");
+  };
+  auto path = request.path;
+  kube::Lease sent;
+  if (request.verb != "GET") {
+    const auto decoded = kube::decode_lease(request.body);
+    if (!decoded) return fail(400);
+    sent = *decoded;
+    if (request.verb == "POST") path += '/' + sent.name;
+  }
+  const auto found = leases_.find(path);
+  if (request.verb == "POST" && found != leases_.end()) return fail(409);
+  if (request.verb != "POST" && found == leases_.end()) return fail(404);
+  if (request.verb == "PUT" && sent.resource_version != found->second.resource_version) {
+    return fail(sent.resource_version.empty() ? 422 : 409);
+  }
+  if (request.verb != "GET") {
+    sent.resource_version = version_text(++version_);
+    leases_[path] = sent;
+  }
+  out.status = request.verb == "POST" ? 201 : 200;
+  out.set_content(kube::encode_lease(leases_[path]), "application/json");
 }
 
 /// A continue token is "<version>/<last name>".

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "kube/decode_cluster.h"
 #include "support/test_ca.h"
 
 namespace httplib {
@@ -24,18 +25,19 @@ namespace weir::test {
 
 /// An API server on a loopback port that does what the test says: it lists (in pages) and watches
 /// what was put into it, with history, compaction and resourceVersions that are no numbers ("v7");
-/// and it answers what was scripted instead, once for each script.
+/// and it answers what was scripted instead, once for each script. Leases are read, created and
+/// updated by version. Anything else that is posted or patched is taken, and kept nowhere.
 ///
 /// A resource is named by its path: "/api/v1/configmaps".
 class ScriptedApiServer {
  public:
   struct Answer {
-    int status = 500;
+    int status = 500;  ///< 0: none, as long as the server is there
     std::string body;
     std::map<std::string, std::string> headers;
   };
   struct Request {
-    std::string verb;  ///< "list", "watch" or "POST"
+    std::string verb;  ///< "list", "watch", "GET" (of a Lease), "POST", "PUT" or "PATCH"
     std::string path;
     std::map<std::string, std::string> parameters;
     std::map<std::string, std::string> headers;
@@ -71,6 +73,14 @@ class ScriptedApiServer {
   void answer_next(const std::string& verb, Answer answer);
   /// Runs after the next list is made up, before it is sent.
   void after_next_list(std::function<void()> action);
+  /// The Lease at a path (".../leases/NAME"); nothing: there is none.
+  std::optional<kube::Lease> lease(const std::string& path);
+  /// Its version is made up.
+  void put_lease(const std::string& path, kube::Lease lease);
+  /// A new version of it that says the same.
+  void touch_lease(const std::string& path);
+  void remove_lease(const std::string& path);
+
   /// Sent as it is to all open watches.
   void send_raw(const std::string& bytes);
   /// Ends all open watches in order. (`go_away` breaks them off.)
@@ -91,6 +101,7 @@ class ScriptedApiServer {
   void listen(int port);
   void on_request(const httplib::Request& in, httplib::Response& out);
   void list(const Request& request, httplib::Response& out);
+  void serve_lease(const Request& request, httplib::Response& out);
   void watch(const Request& request, httplib::Response& out);
   void change(const char* type, const std::string& path, std::string object);
 
@@ -102,6 +113,8 @@ class ScriptedApiServer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::map<std::string, std::string>> objects_;  // by path and name
+  std::map<std::string, kube::Lease> leases_;
+  bool is_going_away_ = false;
   std::deque<Change> history_;
   std::uint64_t version_ = 1;
   std::uint64_t compacted_ = 0;

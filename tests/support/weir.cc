@@ -92,7 +92,8 @@ Response ProxyProcess::get(const std::string& host, const std::string& path) con
 }
 
 ControllerProcess::ControllerProcess(const std::string& source, const std::string& socket,
-                                     std::vector<std::string> flags) {
+                                     std::vector<std::string> flags,
+                                     const std::map<std::string, std::string>& environment) {
   std::vector<std::string> argv = {binary_folder() / "weir-controller",
                                    "--source",
                                    source,
@@ -101,7 +102,7 @@ ControllerProcess::ControllerProcess(const std::string& source, const std::strin
                                    "--metrics-listen",
                                    "127.0.0.1:0"};
   argv.insert(argv.end(), flags.begin(), flags.end());
-  process_ = std::make_unique<Process>(argv);
+  process_ = std::make_unique<Process>(argv, environment);
   metrics_port_ = port_of(process_->wait_for_line("metrics listening on "));
   if (metrics_port_ == 0) {
     throw std::runtime_error("weir-controller did not start: " + process_->output());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,7 +51,8 @@ class ProxyProcess {
 class ControllerProcess {
  public:
   ControllerProcess(const std::string& source, const std::string& socket,
-                    std::vector<std::string> flags = {});
+                    std::vector<std::string> flags = {},
+                    const std::map<std::string, std::string>& environment = {});
 
   Process& process() { return *process_; }
   double metric(const std::string& series) const { return test::metric(metrics_port_, series); }
