@@ -82,8 +82,14 @@ ClientConnection::ClientConnection(WorkerState& worker, std::string address,
 
 ClientConnection::~ClientConnection() {
   if (!tunnelled_) worker_.counters.connections_open.subtract();
+  if (worker_.draining && !tunnelled_) worker_.counters.drained_connections.add();
   if (exchange_ != nullptr) worker_.give_back(std::move(exchange_));
   release_buffer();
+}
+
+void ClientConnection::cut(TunnelEnd why) {
+  if (why == TunnelEnd::Drain) worker_.counters.drain_cut_connections.add();
+  cancel();
 }
 
 void ClientConnection::stop_accepting() {
@@ -319,6 +325,7 @@ Task<ClientConnection::Next> ClientConnection::handle_request() {
   }
   if (route->backends.empty()) co_return co_await answer(AnswerReason::NoRoute);
   const auto& chosen = LiveTable::choose_backend(*route, worker_.random);
+  if (!exchange.upgrade.empty()) begin_handshake(chosen);
   co_return co_await pass_rules(table.find_backend(chosen));
 }
 
@@ -401,6 +408,7 @@ Task<ClientConnection::Next> ClientConnection::redirect(table::Redirect elsewher
 Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location,
                                                       int redirect_status) {
   const auto& request = exchange_->request;
+  if (!exchange_->upgrade.empty()) count_failed_handshake(reason);
   if (exchange_->upgrade == kWebSocket && status_of(reason) >= 400 &&
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);

@@ -33,7 +33,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   /// An idle one closes now, a busy one after its response.
   void stop_accepting() override;
-  void cut(TunnelEnd) override { cancel(); }
+  void cut(TunnelEnd why) override;
 
  private:
   enum class Next : std::uint8_t { Request, Park, Close, Linger };
@@ -134,6 +134,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
   Task<AccessRefusal> ask_auth_service(const table::ExternalAuth& auth);
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
+  /// The request is a handshake, which counts from now on.
+  void begin_handshake(const std::string& backend);
+  /// It has become no tunnel.
+  void count_failed_handshake(AnswerReason reason);
   /// May wait for the handshake's turn.
   Task<Admission> admit_tunnel(const Backend& backend, TunnelPermit& permit);
   /// Who takes the request next, where endpoints have a limit. May wait for room at one, so long

@@ -16,6 +16,7 @@ class Cell {
   void subtract(std::uint64_t n = 1) {
     value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
   }
+  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
   std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -107,6 +108,14 @@ struct alignas(64) Counters {
   Cell upstream_reuses;
   Cell upstream_retries;
   Cell endpoint_ejections;
+  // Handshakes of WebSockets and other upgrades that became no tunnel.
+  std::array<Cell, static_cast<std::size_t>(AnswerReason::Count)> handshakes_refused;
+  Cell handshakes_refused_by_backend;
+  // Since the process began to end.
+  Cell drained_connections;  // all that closed, the cut ones as well
+  Cell drain_cut_connections;
+  Cell drained_tunnels;  // likewise
+  Cell drain_cut_tunnels;
   Cell requests_waiting;  // gauge: for an endpoint with room
   Cell requests_queued;   // had to wait so
   Cell upstream_handshakes_ok;

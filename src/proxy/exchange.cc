@@ -63,6 +63,7 @@ void Exchange::reset() {
   target.clear();
   field_edits.clear();
   tried.clear();
+  handshake_counters = nullptr;
   to_backend.clear();
   to_client.clear();
 }

@@ -13,6 +13,7 @@
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
 #include "proxy/request_id.h"
+#include "proxy/tunnel_counters.h"
 #include "proxy/websocket.h"
 
 namespace weir::proxy {
@@ -87,6 +88,8 @@ struct Exchange {
   Gather to_backend;                   ///< the head, and what of the body came with it
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's, or weir's own
   std::vector<EndpointRef> tried;
+  std::shared_ptr<TunnelCounters> handshake_counters;  ///< of route and backend, if it is one
+  TimerWheel::TimePoint handshake_begun;
 
   std::string answer_fields;                   ///< lines of weir's own answer, if it comes to one
   ResponseHead response;                       ///< valid only while its bytes are looked at

@@ -219,9 +219,15 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
   if (lane != nullptr && !reused && relay.outcome().kind == Outcome::Kind::Over) {
     lane->keep_session(backend.ssl(), *endpoint);
   }
+  if (!exchange_->upgrade.empty() && !relay.tunnel() &&
+      relay.outcome().kind == Outcome::Kind::Over && relay.answered()) {
+    worker_.counters.handshakes_refused_by_backend.add();
+    exchange_->handshake_counters->handshakes_failed.add();
+  }
   if (relay.tunnel()) {
     TunnelStart start;
     permit.hand_over(start);
+    exchange_->handshake_counters->handshakes.add(loop().now() - exchange_->handshake_begun);
     start.request = {exchange_->host_name, exchange_->request.path, exchange_->upgrade};
     start.endpoint = endpoint;
     start.auth = question_of_tunnel();

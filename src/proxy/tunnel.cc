@@ -41,6 +41,11 @@ bool found_dead(int error) {
   return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH || error == EHOSTDOWN;
 }
 
+std::uint64_t ms_of(TimerWheel::TimePoint time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count());
+}
+
 /// For people, in Close frames.
 std::string_view sentence_of(TunnelEnd why) {
   switch (why) {
@@ -129,9 +134,10 @@ Tunnel::Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart s
   group_.tunnels.push_back(*this);
   group_.counters->opened.add();
   group_.counters->open.add();
+  if (&group_.tunnels.front() == this) group_.counters->oldest.set(ms_of(opened_));
   if (start.auth) {
     const std::chrono::milliseconds interval(group_.policy->auth_interval_ms);
-    auth_ = std::make_unique<TunnelAuth>(*this, worker_, *std::move(start.auth), interval);
+    extras().auth = std::make_unique<TunnelAuth>(*this, worker_, *std::move(start.auth), interval);
   }
   policy_changed();
 }
@@ -145,23 +151,43 @@ Tunnel::~Tunnel() {
   if (counted_by_endpoint_) {
     endpoint_->shared(worker_.tunnels.registry())->tunnels.fetch_sub(1, std::memory_order_relaxed);
   }
+  for (const auto side : kSides) count_stall(side);
+  if (&group_.tunnels.front() == this) {
+    const auto next = std::next(group_.tunnels.begin());
+    group_.counters->oldest.set(next == group_.tunnels.end() ? 0 : ms_of(next->opened_));
+  }
   group_.counters->open.subtract();
   worker_.counters.connections_open.subtract();
+}
+
+Tunnel::Extras& Tunnel::extras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
+/// Before what could not go on is out, or forgotten.
+void Tunnel::count_stall(Side from) {
+  const auto& rest = direction(from).rest;
+  if (rest == nullptr) return;
+  const auto lasted = worker_.loop.now() - rest->begun;
+  group_.counters->from[index(from)].stalled_us.add(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(lasted).count()));
 }
 
 void Tunnel::count_end(TunnelEnd why) {
   auto& counters = *group_.counters;
   counters.ended[static_cast<std::size_t>(why)].add();
-  const auto lasted = worker_.loop.now() - opened_;
-  const auto& bounds = TunnelCounters::kDurationBounds;
-  const auto bucket = std::ranges::find_if(bounds, [&](auto bound) { return lasted <= bound; });
-  counters.durations[static_cast<std::size_t>(bucket - bounds.begin())].add();
-  counters.duration_ms.add(
-      static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(lasted).count()));
+  counters.durations.add(worker_.loop.now() - opened_);
+}
+
+void Tunnel::cut(TunnelEnd why) {
+  if (why == TunnelEnd::Drain) worker_.counters.drain_cut_tunnels.add();
+  close(why);
 }
 
 void Tunnel::close(TunnelEnd why) {
   count_end(why);
+  if (worker_.draining) worker_.counters.drained_tunnels.add();
   if (is_logged_) {
     log_ended(*worker_.access_log, worker_.options.wall_clock(), *this, why);
   }
@@ -169,7 +195,7 @@ void Tunnel::close(TunnelEnd why) {
 }
 
 Tunnel::Rest::Rest(WorkerState& worker, OpenConnection& owner, std::string_view unsent)
-    : bytes(unsent), since(worker.loop.now()), held(worker.held, owner) {
+    : bytes(unsent), begun(worker.loop.now()), since(begun), held(worker.held, owner) {
   held.set(bytes.size());
 }
 
@@ -197,16 +223,17 @@ void Tunnel::policy_changed() {
   const bool frames = direction(Side::Client).watched;
   by_frame_ = frames && (policy.ping_interval_ms != 0 || policy.max_frame_bytes != 0);
   if (frames && policy.ping_interval_ms != 0) {
-    if (heartbeat_ == nullptr) {
-      heartbeat_ = std::make_unique<Heartbeat>();
-      RAND_bytes(reinterpret_cast<unsigned char*>(heartbeat_->tag.data()),
-                 static_cast<int>(heartbeat_->tag.size()));
+    auto& heartbeat = extras().heartbeat;
+    if (heartbeat == nullptr) {
+      heartbeat = std::make_unique<Heartbeat>();
+      RAND_bytes(reinterpret_cast<unsigned char*>(heartbeat->tag.data()),
+                 static_cast<int>(heartbeat->tag.size()));
       for (const auto side : kSides) {
-        heartbeat_->heard[index(side)] = heartbeat_->asked[index(side)] = worker_.loop.now();
+        heartbeat->heard[index(side)] = heartbeat->asked[index(side)] = worker_.loop.now();
       }
     }
-  } else {
-    heartbeat_.reset();
+  } else if (extras_ != nullptr) {
+    extras_->heartbeat.reset();
   }
   if (planned_ == TunnelEnd::Count || planned_ == TunnelEnd::MaxDuration) plan_duration();
   arm();
@@ -215,7 +242,7 @@ void Tunnel::policy_changed() {
 void Tunnel::plan_duration() {
   const auto& policy = *group_.policy;
   planned_ = TunnelEnd::Count;
-  planned_words_.reset();
+  if (extras_ != nullptr) extras_->planned_words.reset();
   if (policy.max_duration_ms == 0) return;
   // Each lasts a little less than it may: those that came together do not go together.
   const auto spread = std::uint64_t{policy.max_duration_ms} * policy.duration_spread_percent / 100;
@@ -232,7 +259,11 @@ void Tunnel::plan_duration() {
 
 void Tunnel::plan_end(TunnelEnd why, TimerWheel::TimePoint at, const CloseWords* words) {
   if (ending_ != nullptr || (planned_ != TunnelEnd::Count && planned_at_ <= at)) return;
-  planned_words_ = words == nullptr ? nullptr : std::make_unique<CloseWords>(*words);
+  if (words != nullptr) {
+    extras().planned_words = std::make_unique<CloseWords>(*words);
+  } else if (extras_ != nullptr) {
+    extras_->planned_words.reset();
+  }
   planned_ = why;
   planned_at_ = at;
   arm();
@@ -261,9 +292,9 @@ void Tunnel::arm() {
         at_most(direction.rest->since + milliseconds(policy.stall_timeout_ms));
       }
     }
-    if (heartbeat_ != nullptr) {
+    if (const auto* heartbeat = this->heartbeat()) {
       for (const auto side : kSides) {
-        at_most(std::max(heartbeat_->heard[index(side)], heartbeat_->asked[index(side)]) +
+        at_most(std::max(heartbeat->heard[index(side)], heartbeat->asked[index(side)]) +
                 milliseconds(policy.ping_interval_ms));
       }
     }
@@ -298,10 +329,10 @@ void Tunnel::on_timer(Timer&) {
     return end(TunnelEnd::HalfClosed);
   }
   if (planned_ != TunnelEnd::Count && now >= planned_at_) {
-    const auto words = std::move(planned_words_);
+    const auto words = extras_ == nullptr ? nullptr : std::move(extras_->planned_words);
     return end(planned_, words == nullptr ? CloseWords{} : *words);
   }
-  if (heartbeat_ != nullptr && !beat()) return;
+  if (heartbeat() != nullptr && !beat()) return;
   arm();
 }
 
@@ -318,11 +349,12 @@ void Tunnel::set_options() {
 bool Tunnel::beat() {
   const auto& policy = *group_.policy;
   const auto now = worker_.loop.now();
+  const auto& heartbeat = *this->heartbeat();
   for (const auto side : kSides) {
     const auto i = index(side);
-    const auto silent_since = std::max(heartbeat_->heard[i], heartbeat_->asked[i]);
+    const auto silent_since = std::max(heartbeat.heard[i], heartbeat.asked[i]);
     if (now - silent_since < milliseconds(policy.ping_interval_ms)) continue;
-    if (heartbeat_->missed[i] >= policy.ping_misses) {
+    if (heartbeat.missed[i] >= policy.ping_misses) {
       return begin_end(TunnelEnd::PingTimeout, kGoingAway, kGoingAway, {});
     }
     if (!ping(side)) return false;
@@ -333,16 +365,18 @@ bool Tunnel::beat() {
 bool Tunnel::ping(Side side) {
   const auto from = other(side);
   const auto& direction = this->direction(from);
-  heartbeat_->asked[index(side)] = worker_.loop.now();
+  auto& heartbeat = *this->heartbeat();
+  heartbeat.asked[index(side)] = worker_.loop.now();
   // Amid a frame, or with something unsent, there is no place for it; the side is not silent then.
   const bool place = direction.watcher.at_boundary() || direction.held != nullptr;
   if (!direction.watched || !place || direction.rest != nullptr || direction.sealed ||
       direction.finished) {
     return true;
   }
-  ++heartbeat_->missed[index(side)];
-  return send(
-      from, make_ping_frame(role_towards(side), {heartbeat_->tag.data(), heartbeat_->tag.size()}));
+  ++heartbeat.missed[index(side)];
+  heartbeat.sent[index(side)] = heartbeat.asked[index(side)];
+  return send(from,
+              make_ping_frame(role_towards(side), {heartbeat.tag.data(), heartbeat.tag.size()}));
 }
 
 // ---- bytes -------------------------------------------------------------------------------------
@@ -376,9 +410,9 @@ bool Tunnel::pump(Side from) {
       case IoResult::Status::Ok:
         last_byte_ = worker_.loop.now();
         count_bytes(from, result.bytes);
-        if (heartbeat_ != nullptr) {
-          heartbeat_->heard[index(from)] = last_byte_;
-          heartbeat_->missed[index(from)] = 0;
+        if (auto* heartbeat = this->heartbeat()) {
+          heartbeat->heard[index(from)] = last_byte_;
+          heartbeat->missed[index(from)] = 0;
         }
         if (!take(from, scratch.first(result.bytes))) return false;
         break;
@@ -481,6 +515,7 @@ bool Tunnel::take_frames(Side from, std::span<char> bytes) {
     if (watcher.closed() && !was_closed) note_close(from);
     if (frame != kNowhere && may_be_own_pong(from) &&
         is_own_pong(bytes.subspan(frame, at - frame), header)) {
+      group_.counters->pings.add(worker_.loop.now() - heartbeat()->sent[index(from)]);
       if (!send_up_to(frame)) return false;
       sent = at;
     }
@@ -503,12 +538,13 @@ bool Tunnel::take_frames(Side from, std::span<char> bytes) {
 
 bool Tunnel::may_be_own_pong(Side from) const {
   const auto& header = from_[index(from)].watcher.frame();
-  return heartbeat_ != nullptr && header.opcode == Opcode::Pong &&
-         header.length == heartbeat_->tag.size();
+  const auto* heartbeat = this->heartbeat();
+  return heartbeat != nullptr && header.opcode == Opcode::Pong &&
+         header.length == heartbeat->tag.size();
 }
 
 bool Tunnel::is_own_pong(std::span<const char> frame, const FrameHeader& header) const {
-  const auto& tag = heartbeat_->tag;
+  const auto& tag = heartbeat()->tag;
   const auto payload = frame.last(tag.size());
   for (std::size_t i = 0; i < tag.size(); ++i) {
     const auto mask = header.masked ? header.mask[i % header.mask.size()] : 0U;
@@ -555,6 +591,7 @@ bool Tunnel::flush(Side from) {
   if (sent == 0) return true;
   last_byte_ = worker_.loop.now();
   if (sent == bytes.size()) {
+    count_stall(from);
     direction.rest.reset();
   } else {
     bytes.erase(0, sent);
@@ -606,7 +643,7 @@ std::optional<std::uint16_t> Tunnel::close_code_from(Side side) const {
 void Tunnel::give_up_watching() {
   for (auto& direction : from_) direction.watched = false;
   by_frame_ = false;
-  heartbeat_.reset();
+  if (extras_ != nullptr) extras_->heartbeat.reset();
   group_.counters->unwatched.add();
 }
 

@@ -84,7 +84,7 @@ class Tunnel final : public IoListener,
 
   // Of OpenConnection.
   void stop_accepting() override {}
-  void cut(TunnelEnd why) override { close(why); }
+  void cut(TunnelEnd why) override;
 
   std::uint64_t id() const { return id_; }
   const TunnelGroup& group() const { return group_; }
@@ -126,6 +126,7 @@ class Tunnel final : public IoListener,
   struct Rest {
     Rest(WorkerState& worker, OpenConnection& owner, std::string_view unsent);
     std::string bytes;
+    const TimerWheel::TimePoint begun;
     TimerWheel::TimePoint since;  // the last progress
     HeldBytes::Holder held;
   };
@@ -154,8 +155,15 @@ class Tunnel final : public IoListener,
   struct Heartbeat {
     TimerWheel::TimePoint heard[2];  // by Side
     TimerWheel::TimePoint asked[2];
-    std::uint32_t missed[2] = {};  // in a row
-    std::array<char, 8> tag{};     // the payload: what comes back with it is ours
+    TimerWheel::TimePoint sent[2];  // the last Ping
+    std::uint32_t missed[2] = {};   // in a row
+    std::array<char, 8> tag{};      // the payload: what comes back with it is ours
+  };
+  /// What few tunnels have: all others are smaller without.
+  struct Extras {
+    std::unique_ptr<Heartbeat> heartbeat;
+    std::unique_ptr<TunnelAuth> auth;
+    std::unique_ptr<CloseWords> planned_words;  // nullptr: the usual ones
   };
 
   Tunnel(WorkerState& worker, Stream client, Stream backend, TunnelStart start);
@@ -164,6 +172,9 @@ class Tunnel final : public IoListener,
   void on_io(IoHandle& io) override;
   void on_timer(Timer& timer) override;
 
+  Extras& extras();
+  /// nullptr: nobody is asked.
+  Heartbeat* heartbeat() const { return extras_ == nullptr ? nullptr : extras_->heartbeat.get(); }
   Direction& direction(Side from) { return from_[index(from)]; }
   Stream& stream(Side side) { return sides_[index(side)]; }
 
@@ -194,6 +205,7 @@ class Tunnel final : public IoListener,
   void arm();
   void plan_duration();
   void count_end(TunnelEnd why);
+  void count_stall(Side from);
 
   WorkerState& worker_;
   TunnelGroup& group_;
@@ -201,9 +213,7 @@ class Tunnel final : public IoListener,
   Direction from_[2];
   EndpointRef endpoint_;
   std::unique_ptr<Ending> ending_;
-  std::unique_ptr<Heartbeat> heartbeat_;
-  std::unique_ptr<TunnelAuth> auth_;
-  std::unique_ptr<CloseWords> planned_words_;  // nullptr: the usual ones
+  std::unique_ptr<Extras> extras_;
   AddressCounts::Place place_;
   Timer timer_;
   const std::uint64_t id_;

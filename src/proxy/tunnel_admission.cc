@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "proxy/answer.h"
 #include "proxy/client_connection.h"
 #include "proxy/origin_rules.h"
+#include "proxy/tunnel_group.h"
 #include "proxy/tunnel_permit.h"
 
 namespace weir::proxy {
@@ -32,6 +34,19 @@ std::optional<std::chrono::nanoseconds> turn_of(const Limits& limits, Pacer& pac
 }
 
 }  // namespace
+
+void ClientConnection::begin_handshake(const std::string& backend) {
+  const auto& group =
+      worker_.tunnels.group_of(exchange_->host->policy(), *exchange_->route, backend);
+  exchange_->handshake_counters = group.counters;
+  exchange_->handshake_begun = loop().now();
+}
+
+void ClientConnection::count_failed_handshake(AnswerReason reason) {
+  if (status_of(reason) < 400) return;
+  worker_.counters.handshakes_refused[static_cast<std::size_t>(reason)].add();
+  if (exchange_->handshake_counters) exchange_->handshake_counters->handshakes_failed.add();
+}
 
 Task<ClientConnection::Admission> ClientConnection::admit_tunnel(const Backend& backend,
                                                                  TunnelPermit& permit) {

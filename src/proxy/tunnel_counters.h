@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "proxy/counters.h"
+#include "proxy/histogram.h"
 
 /// What is counted about tunnels (docs/tunnels.md).
 namespace weir::proxy {
@@ -55,30 +56,39 @@ std::size_t index_of_code(std::uint16_t code);
 /// "1000", "3xxx", "invalid".
 const char* code_name(std::size_t index);
 
+inline constexpr std::array<std::chrono::seconds, 9> kTunnelLives{
+    std::chrono::seconds(1),      std::chrono::seconds(10),     std::chrono::seconds(60),
+    std::chrono::seconds(300),    std::chrono::seconds(900),    std::chrono::seconds(3600),
+    std::chrono::seconds(14'400), std::chrono::seconds(43'200), std::chrono::seconds(86'400)};
+inline constexpr std::array<std::chrono::milliseconds, 10> kWaits{
+    std::chrono::milliseconds(1),     std::chrono::milliseconds(5),
+    std::chrono::milliseconds(10),    std::chrono::milliseconds(25),
+    std::chrono::milliseconds(50),    std::chrono::milliseconds(100),
+    std::chrono::milliseconds(250),   std::chrono::milliseconds(1'000),
+    std::chrono::milliseconds(2'500), std::chrono::milliseconds(10'000)};
+
 /// The numbers of one worker's tunnels of one route to one backend. Written by that worker, read by
 /// any thread.
 struct TunnelCounters {
   struct Direction {
-    Cell bytes;  // as received, while the tunnel lives
+    Cell bytes;       // as received, while the tunnel lives
+    Cell stalled_us;  // for so long this side was not read, because the other one did not read
     Cell data_frames;
     Cell messages;
     Cell pings;
     Cell pongs;
     Cell closes;
   };
-  /// Upper bounds of the duration histogram's buckets; one more holds what is longer.
-  static constexpr std::array<std::chrono::seconds, 9> kDurationBounds{
-      std::chrono::seconds(1),      std::chrono::seconds(10),     std::chrono::seconds(60),
-      std::chrono::seconds(300),    std::chrono::seconds(900),    std::chrono::seconds(3600),
-      std::chrono::seconds(14'400), std::chrono::seconds(43'200), std::chrono::seconds(86'400)};
-
   Cell opened;
   Cell open;  // gauge
   std::array<Cell, static_cast<std::size_t>(TunnelEnd::Count)> ended;
   std::array<Direction, 2> from;  // by Side
-  std::array<Cell, kDurationBounds.size() + 1> durations;
-  Cell duration_ms;      // sum
-  Cell unwatched;        // tunnels whose frames could not be followed
+  Histogram<kTunnelLives> durations;
+  Histogram<kWaits> handshakes;  // from the request's head until the 101 is on its way
+  Histogram<kWaits> pings;       // until the answer to one of weir's
+  Cell handshakes_failed;
+  Cell oldest;     // gauge: when the oldest open one was opened, in ms of the steady clock; 0: none
+  Cell unwatched;  // tunnels whose frames could not be followed
   Cell ended_clean;      // of ends by weir: both sides had a Close frame or their FIN in time
   Cell ended_forced;     // the others
   Cell close_unaligned;  // ends without a Close frame, because a frame did not end in time

@@ -26,6 +26,9 @@ struct ControlCounters {
   std::uint64_t connections_limit = 0;  ///< DataPlane::most_connections
   bool connected = false;               ///< to a controller that we said Hello to
   std::uint64_t connects = 0;
+  bool draining = false;
+  double drain_deadline =
+      0;  ///< Unix time in seconds at which what is left is cut; 0: not draining
   std::uint64_t generation = 0;  ///< the newest that every worker runs; 0 for the state file's
   std::uint64_t updates_applied = 0;
   std::uint64_t resources_refused = 0;

@@ -1,6 +1,7 @@
 #include "proxy_control/metrics.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <limits>
 #include <map>
@@ -11,6 +12,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "proxy/answer.h"
 #include "util/version.h"
 
 namespace weir::proxy_control {
@@ -251,6 +253,10 @@ class Collector : public prometheus::Collectable {
           static_cast<double>(limit == 0 ? room : std::min(room, limit)));
     gauge_family("weir_tunnels_active", "Tunnels open: WebSockets, and TLS passed through.");
     tunnel_series(routes, {}, &TunnelCounters::open);
+    gauge("weir_tunnel_oldest_start_timestamp_seconds",
+          "When the tunnel was opened that has been open for longest; 0: none is open.",
+          oldest_start(routes));
+    collect_handshakes(routes);
     counter_family("weir_tunnels_opened_total", "Tunnels opened.");
     tunnel_series(routes, {}, &TunnelCounters::opened);
     counter_family("weir_tunnels_closed_total", "Tunnels ended, by who began it and why.");
@@ -272,7 +278,51 @@ class Collector : public prometheus::Collectable {
     tunnel_series(routes, {}, &TunnelCounters::unwatched);
     collect_tunnel_bytes(routes);
     collect_close_codes();
-    collect_tunnel_durations(routes);
+    collect_tunnel_times(routes);
+  }
+
+  static double oldest_start(const std::vector<TunnelsOfRoute>& routes) {
+    std::uint64_t oldest = 0;
+    for (const auto& route : routes) {
+      for (const auto& worker : route.workers) {
+        const auto its = worker->oldest.read();
+        if (its != 0 && (oldest == 0 || its < oldest)) oldest = its;
+      }
+    }
+    if (oldest == 0) return 0;
+    using std::chrono::steady_clock;
+    using std::chrono::system_clock;
+    const auto age =
+        steady_clock::now() - steady_clock::time_point(std::chrono::milliseconds(oldest));
+    return std::chrono::duration<double>((system_clock::now() - age).time_since_epoch()).count();
+  }
+
+  void collect_handshakes(const std::vector<TunnelsOfRoute>& routes) const {
+    counter_family("weir_tunnel_handshakes_total",
+                   "Handshakes of WebSockets and other upgrades, by what became of them.");
+    for (const auto& route : routes) {
+      std::uint64_t good = 0;
+      for (const auto& worker : route.workers) {
+        for (std::size_t i = 0; i < worker->handshakes.kBuckets; ++i) {
+          good += worker->handshakes.count(i);
+        }
+      }
+      auto labels = route.labels;
+      labels.push_back({"result", "ok"});
+      series(std::move(labels), static_cast<double>(good));
+    }
+    tunnel_series(routes, {{"result", "failed"}}, &TunnelCounters::handshakes_failed);
+    counter_family("weir_tunnel_handshake_failures_total",
+                   "Handshakes that became no tunnel, by why; backend_refused: its own answer.");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::AnswerReason::Count); ++i) {
+      const auto reason = static_cast<proxy::AnswerReason>(i);
+      if (proxy::status_of(reason) < 400) continue;
+      series({{"reason", proxy::reason_name(reason)}},
+             sum([i](const Counters& counters) -> const proxy::Cell& {
+               return counters.handshakes_refused[i];
+             }));
+    }
+    series({{"reason", "backend_refused"}}, sum(&Counters::handshakes_refused_by_backend));
   }
 
   void collect_tunnel_bytes(const std::vector<TunnelsOfRoute>& routes) const {
@@ -295,6 +345,17 @@ class Collector : public prometheus::Collectable {
     };
     counter_family("weir_tunnel_bytes_total", "Bytes through tunnels, as they come.");
     both({}, &Direction::bytes);
+    counter_family("weir_tunnel_stall_seconds_total",
+                   "How long a side was not read, because the other one did not read.");
+    for (std::size_t i = 0; i < std::size(kDirections); ++i) {
+      for (const auto& route : routes) {
+        auto labels = route.labels;
+        labels.push_back({"direction", kDirections[i]});
+        series(std::move(labels), route.sum([i](const TunnelCounters& counters) -> const auto& {
+          return counters.from[i].stalled_us;
+        }) / 1e6);
+      }
+    }
     counter_family("weir_tunnel_messages_total", "WebSocket messages through tunnels.");
     both({}, &Direction::messages);
     counter_family("weir_tunnel_frames_total", "WebSocket frames through tunnels.");
@@ -315,30 +376,56 @@ class Collector : public prometheus::Collectable {
     }
   }
 
-  void collect_tunnel_durations(const std::vector<TunnelsOfRoute>& routes) const {
-    family("weir_tunnel_duration_seconds", "How long tunnels lasted.", MetricType::Histogram);
-    const auto& bounds = TunnelCounters::kDurationBounds;
+  void collect_tunnel_times(const std::vector<TunnelsOfRoute>& routes) const {
+    histograms("weir_tunnel_duration_seconds", "How long tunnels lasted.", routes,
+               &TunnelCounters::durations);
+    histograms("weir_tunnel_handshake_duration_seconds",
+               "From a handshake's head until its 101 was on its way.", routes,
+               &TunnelCounters::handshakes);
+    histograms("weir_tunnel_ping_rtt_seconds", "Until a Ping of weir was answered.", routes,
+               &TunnelCounters::pings);
+  }
+
+  template <class Times>
+  void histograms(const char* name, const char* help, const std::vector<TunnelsOfRoute>& routes,
+                  Times TunnelCounters::*times) const {
+    family(name, help, MetricType::Histogram);
     for (const auto& route : routes) {
       ClientMetric metric;
       metric.label = route.labels;
-      std::uint64_t count = 0;
-      for (std::size_t i = 0; i <= bounds.size(); ++i) {
-        count += static_cast<std::uint64_t>(
-            route.sum([i](const TunnelCounters& counters) -> const proxy::Cell& {
-              return counters.durations[i];
-            }));
-        const auto bound = i < bounds.size() ? static_cast<double>(bounds[i].count())
-                                             : std::numeric_limits<double>::infinity();
-        metric.histogram.bucket.push_back({count, bound});
+      auto& histogram = metric.histogram;
+      for (std::size_t i = 0; i < Times::kBuckets; ++i) {
+        for (const auto& worker : route.workers) {
+          histogram.sample_count += ((*worker).*times).count(i);
+        }
+        const bool is_last = i + 1 == Times::kBuckets;
+        histogram.bucket.push_back(
+            {histogram.sample_count,
+             is_last ? std::numeric_limits<double>::infinity() : Times::bound(i)});
       }
-      metric.histogram.sample_count = count;
-      metric.histogram.sample_sum =
-          route.sum([](const TunnelCounters& counters) -> const proxy::Cell& {
-            return counters.duration_ms;
-          }) /
-          1000;
+      for (const auto& worker : route.workers) {
+        histogram.sample_sum += ((*worker).*times).sum_in_seconds();
+      }
       families_.back().metric.push_back(std::move(metric));
     }
+  }
+
+  void collect_drain() const {
+    gauge("weir_proxy_draining", "1 while the process ends politely.", control_.draining ? 1 : 0);
+    gauge("weir_proxy_drain_deadline_timestamp_seconds",
+          "When what is left of the connections is cut; 0: the process does not end.",
+          control_.drain_deadline);
+    counter_family("weir_drain_closed_total",
+                   "Connections and tunnels that ended while the process did; forced: cut.");
+    const auto both = [this](const char* kind, proxy::Cell Counters::*all,
+                             proxy::Cell Counters::*cut) {
+      // The cut ones are counted first.
+      const auto forced = sum(cut);
+      series({{"kind", kind}, {"result", "clean"}}, std::max(0.0, sum(all) - forced));
+      series({{"kind", kind}, {"result", "forced"}}, forced);
+    };
+    both("connection", &Counters::drained_connections, &Counters::drain_cut_connections);
+    both("tunnel", &Counters::drained_tunnels, &Counters::drain_cut_tunnels);
   }
 
   void collect_control() const {
@@ -366,6 +453,7 @@ class Collector : public prometheus::Collectable {
   }
 
   void collect_rest() const {
+    collect_drain();
     counter("weir_proxy_state_writes_total", "State files written.",
             static_cast<double>(control_.state_writes));
     counter("weir_proxy_state_failures_total", "State files that could not be written or read.",

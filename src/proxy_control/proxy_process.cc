@@ -133,6 +133,10 @@ class Process {
         return io_.stop();
       }
       drain_.begin();
+      counters_.draining = true;
+      const auto end =
+          std::chrono::system_clock::now() + options_.drain.delay + options_.drain.timeout;
+      counters_.drain_deadline = std::chrono::duration<double>(end.time_since_epoch()).count();
       wait_for_signal();
     });
   }

@@ -141,6 +141,17 @@ class ProxyTest : public testing::Test {
       return c.ended[static_cast<std::size_t>(end)];
     });
   }
+  /// What one of their histograms has counted.
+  template <class Times>
+  std::uint64_t sum_times(Times TunnelCounters::*times) const {
+    std::uint64_t total = 0;
+    for (const auto& counted : plane_->tunnels().counters()) {
+      for (std::size_t i = 0; i < Times::kBuckets; ++i) {
+        total += ((*counted.counters).*times).count(i);
+      }
+    }
+    return total;
+  }
   std::uint64_t open_tunnels() const {
     return sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.open; });
   }

@@ -120,6 +120,64 @@ TEST_F(TunnelCost, Pain25_ReadersThatStandStillCostWhatIsBoundedAndThenEnd) {
   EXPECT_TRUE(test::eventually([&] { return tunnels_ended(TunnelEnd::Stalled) == kReaders; }));
   EXPECT_TRUE(test::eventually([&] { return held() == 0; }));
   EXPECT_TRUE(carries(other));
+  const auto stalled_us = sum_tunnels([](const TunnelCounters& c) -> const Cell& {
+    return c.from[index(Side::Backend)].stalled_us;
+  });
+  EXPECT_GE(stalled_us, kReaders * impatient.stall_timeout_ms * 1'000);
+}
+
+TEST_F(TunnelCost, HandshakesAreCountedByWhatBecameOfThem) {
+  Backend app([](Socket& socket) {
+    const auto head = test::receive_head(socket);
+    if (head.starts_with("GET /no")) {
+      socket.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+      return;
+    }
+    socket.send(test::kSwitchingProtocols);
+    socket.at_end();
+  });
+  start();
+  table::TunnelPolicy policy;
+  policy.allowed_origins = {"none"};
+  serve_tunnels({app.port()}, policy);
+  const auto ask = [&](const std::string& path, const std::string& fields) {
+    auto client = connect();
+    auto handshake = test::websocket_handshake("a", path);
+    handshake.insert(handshake.size() - 2, fields);
+    client.send(handshake);
+    return test::receive_response(client).status;
+  };
+  EXPECT_EQ(ask("/no", ""), 403);
+  EXPECT_EQ(ask("/", "Origin: https://evil.example\r\n"), 403);
+  const auto failed = [&] {
+    return sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.handshakes_failed; });
+  };
+  EXPECT_TRUE(test::eventually([&] { return failed() == 2; }));
+  EXPECT_EQ(sum([](const Counters& c) -> const Cell& { return c.handshakes_refused_by_backend; }),
+            1U);
+  EXPECT_EQ(sum([](const Counters& c) -> const Cell& {
+              return c.handshakes_refused[static_cast<std::size_t>(AnswerReason::OriginDenied)];
+            }),
+            1U);
+  EXPECT_EQ(sum_times(&TunnelCounters::handshakes), 0U);
+
+  const auto oldest = [&] {
+    return sum_tunnels([](const TunnelCounters& c) -> const Cell& { return c.oldest; });
+  };
+  EXPECT_EQ(oldest(), 0U);
+  auto first = std::make_unique<Socket>(open_one());
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 1; }));
+  const auto of_first = oldest();
+  EXPECT_GT(of_first, 0U);
+  auto second = std::make_unique<Socket>(open_one());
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 2; }));
+  EXPECT_EQ(oldest(), of_first);
+  first.reset();
+  ASSERT_TRUE(test::eventually([&] { return open_tunnels() == 1; }));
+  EXPECT_GE(oldest(), of_first);
+  second.reset();
+  EXPECT_TRUE(test::eventually([&] { return open_tunnels() == 0 && oldest() == 0; }));
+  EXPECT_EQ(sum_times(&TunnelCounters::handshakes), 2U);
 }
 
 TEST_F(TunnelCost, Pain26_AnIdleTunnelHoldsNoBytes) {

@@ -19,9 +19,16 @@ TEST(Metrics, SumsTheWorkers) {
   const auto there = tunnels.add_counters({"shop/web", "shop/web:80"});
   here->open.add(3);
   there->open.add(4);
-  here->durations[2].add(2);
-  here->durations[9].add(1);
-  here->duration_ms.add(90'500);
+  here->durations.add(std::chrono::milliseconds(10'250));
+  there->durations.add(std::chrono::milliseconds(10'250));
+  here->durations.add(std::chrono::hours(25));
+  here->handshakes.add(std::chrono::milliseconds(5));
+  here->handshakes_failed.add(2);
+  there->pings.add(std::chrono::milliseconds(30));
+  there->from[1].stalled_us.add(2'500'000);
+  one.handshakes_refused[static_cast<std::size_t>(proxy::AnswerReason::OriginDenied)].add(4);
+  two.drained_tunnels.add(5);
+  two.drain_cut_tunnels.add(2);
   two.tunnel_close_codes[1][1].add(5);
   one.requests_by_code[404 - 100].add(2);
   two.requests_by_code[418 - 100].add();
@@ -44,7 +51,23 @@ TEST(Metrics, SumsTheWorkers) {
               HasSubstr("\nweir_tunnel_duration_seconds_bucket" + labels + ",le=\"60\"} 2\n"));
   EXPECT_THAT(text,
               HasSubstr("\nweir_tunnel_duration_seconds_bucket" + labels + ",le=\"+Inf\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_duration_seconds_sum" + labels + "} 90.5\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_duration_seconds_sum" + labels + "} 90020.5\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_handshakes_total" + labels + ",result=\"ok\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_handshakes_total" + labels + ",result=\"failed\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_handshake_duration_seconds_bucket" + labels +
+                              ",le=\"0.005\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_ping_rtt_seconds_bucket" + labels + ",le=\"0.025\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_ping_rtt_seconds_bucket" + labels + ",le=\"0.05\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_tunnel_stall_seconds_total" + labels +
+                              ",direction=\"backend_to_client\"} 2.5\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\nweir_tunnel_handshake_failures_total{reason=\"origin_denied\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_drain_closed_total{kind=\"tunnel\",result=\"clean\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_drain_closed_total{kind=\"tunnel\",result=\"forced\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nweir_proxy_draining 0\n"));
   EXPECT_THAT(
       text, HasSubstr("\nweir_tunnel_close_codes_total{initiator=\"backend\",code=\"1001\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("\nweir_proxy_requests_total{code=\"404\"} 2\n"));
@@ -87,7 +110,9 @@ TEST(Metrics, CountersAndOnlyTheyEndInTotal) {
     if (!line.starts_with("# TYPE ")) continue;
     const auto name = line.substr(7, line.find(' ', 7) - 7);
     EXPECT_EQ(name.ends_with("_total"), line.ends_with(" counter")) << line;
-    EXPECT_TRUE(name.starts_with("weir_proxy_") || name.starts_with("weir_tunnel")) << line;
+    EXPECT_TRUE(name.starts_with("weir_proxy_") || name.starts_with("weir_tunnel") ||
+                name.starts_with("weir_drain_"))
+        << line;
     EXPECT_THAT(text, HasSubstr("# HELP " + name + " "));
   }
 }
