@@ -362,7 +362,7 @@ TEST_F(TunnelHandshake, Pain19_ForwardedFieldsAreThoseOfAnyOtherRequest) {
   const std::string own =
       "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: wss\r\n"
       "X-Forwarded-Host: evil\r\nX-Real-IP: 9.9.9.9\r\nForwarded: for=x\r\n"
-      "Origin: https://a\r\nCookie: a=1\r\nAuthorization: Bearer x\r\n";
+      "Origin: https://a\r\nCookie: a=1\r\nAuthorization: Bearer x\r\nX-Request-ID: 7\r\n";
   for (const bool tls : {false, true}) {
     for (const auto& handshake : {std::string(), kUpgrade + kKey + kVersion}) {
       auto client = tls ? connect_tls() : connect();
