@@ -422,8 +422,10 @@ BuiltHost build_host(const HostInput& input) {
     (is_canary ? canaries : share.www_of.empty() ? own : www).emplace(age, share);
   }
   const auto with = [&](const HostShares& shares) {
-    return HostInput{input.name,     shares,           input.wildcard_tls, input.default_backend,
-                     input.defaults, input.certificate, input.config_map};
+    return HostInput{input.name,         shares,
+                     input.wildcard_tls, input.default_backend,
+                     input.defaults,     input.certificate,
+                     input.config_map};
   };
   const bool is_default = input.name.empty() && input.default_backend;
   if (!own.empty() || is_default) return build_own_host(with(own), canaries);

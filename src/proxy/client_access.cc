@@ -94,7 +94,8 @@ bool ClientConnection::make_auth_question(const table::ExternalAuth& auth, Subre
   const auto target = text_of(auth.target, parts);
   if (!find_auth_service(auth, target, what)) return false;
   what.method = auth.method;
-  what.bytes = make_auth_request(auth, target, parts, {exchange.origin, identity_.get()},
+  what.bytes = make_auth_request(auth, target, parts,
+                                 {exchange.origin, identity_.get(), exchange.request_id},
                                  worker_.table.settings().underscores_in_headers);
   what.policy = *exchange.route->requests;
   return true;

@@ -81,6 +81,7 @@ Task<std::optional<ClientConnection::Next>> ClientConnection::show_error_page(in
   if (what.backend == nullptr || what.backend->empty()) co_return std::nullopt;
   const auto parts = request_parts();
   auto fields = error_fields(status, exchange.rules->errors, parts);
+  if (exchange.request_id.empty()) settle_request_id();
   if (!exchange.request_id.empty()) {
     fields.push_back({"X-Request-ID", std::string(exchange.request_id)});
   }

@@ -47,7 +47,9 @@ std::string make_auth_request(const table::ExternalAuth& auth, std::string_view 
   fmt::format_to(out, "{} {} HTTP/1.1\r\nHost: {}\r\n", auth.method, target,
                  auth.host.empty() ? origin.host : std::string_view(auth.host));
   for (const auto& field : parts.head.fields) {
-    if (goes_without_body(parts.head, field, keep_underscores) && !is_told(field.name)) {
+    const bool has_own_id = field.id == FieldName::XRequestId && !forwarded.request_id.empty();
+    if (goes_without_body(parts.head, field, keep_underscores) && !has_own_id &&
+        !is_told(field.name)) {
       text += field.line;
     }
   }
@@ -56,6 +58,7 @@ std::string make_auth_request(const table::ExternalAuth& auth, std::string_view 
   };
   const auto uri = parts.head.path;
   add("X-Original-URL", fmt::format("{}://{}{}", origin.scheme, origin.host, uri));
+  if (!forwarded.request_id.empty()) add("X-Request-ID", forwarded.request_id);
   add("X-Original-Method", parts.head.method);
   add("X-Sent-From", "nginx-ingress-controller");
   add("X-Real-IP", origin.client);

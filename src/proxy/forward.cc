@@ -43,7 +43,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     if (admission.refused) co_return co_await answer(*admission.refused);
   }
 
-  const Forwarded forwarded{exchange.origin, identity_.get()};
+  const Forwarded forwarded{exchange.origin, identity_.get(), exchange.request_id};
   RequestEdit edit;
   edit.upgrade = exchange.upgrade;
   if (has_fields_to_settle()) {
@@ -53,7 +53,6 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       edit.replaces_forwarded = exchange.headers->replaces_forwarded;
     }
   }
-  edit.request_id = exchange.request_id;
   edit.fields = exchange.field_edits;
   edit.target = exchange.target;
   if (!route.rules.is_usual()) edit.host = route.rules->upstream_host;

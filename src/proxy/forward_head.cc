@@ -178,7 +178,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto dropped = [&](const Field& field) {
     return !goes_to_backend(head, field, edit.keep_underscores) ||
            (own_host && field.id == FieldName::Host) ||
-           (field.id == FieldName::XRequestId && !edit.request_id.empty()) ||
+           (field.id == FieldName::XRequestId && !forwarded.request_id.empty()) ||
            is_edited(edit.fields, field.name);
   };
   for (const auto& field : head.fields) {
@@ -190,7 +190,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   const auto add_own = [&](std::string_view name, std::string_view value) {
     if (!edit.replaces_forwarded || !is_edited(edit.fields, name)) add_line(text, name, value);
   };
-  if (!edit.request_id.empty()) add_own("X-Request-ID", edit.request_id);
+  if (!forwarded.request_id.empty()) add_own("X-Request-ID", forwarded.request_id);
   add_own("X-Forwarded-For", origin.forwarded_for);
   add_own("X-Real-IP", origin.client);
   add_own("X-Forwarded-Host", origin.host);

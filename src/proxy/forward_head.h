@@ -35,6 +35,7 @@ struct Forwarded {
   /// X-Real-IP, X-Forwarded-…, X-Scheme, X-Original-Forwarded-…. Its host replaces the request's.
   const Origin& origin;
   const ClientIdentity* identity = nullptr;  ///< ssl-client-verify and its names; may be none
+  std::string_view request_id = {};          ///< X-Request-ID that weir has made, or empty
 };
 
 /// What becomes of the fields of one name: they are left out, and one with this value is added,
@@ -51,7 +52,6 @@ struct RequestEdit {
   bool replaces_forwarded = false;    ///< some of those are of `Forwarded`'s, and win
   std::string_view target;            ///< instead of the client's, or empty
   std::string_view host;              ///< the Host field, instead of `Origin::host`; or empty
-  std::string_view request_id;        ///< X-Request-ID, instead of the client's; or empty
 };
 
 /// Whether a field of a client's request is for its endpoint, but for what frames the body.

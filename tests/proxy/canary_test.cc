@@ -35,6 +35,11 @@ class CanaryTest : public ProxyTest {
     rules.canary = canary;
     route.rules = rules;
     route.sticky = !cookie_.name.empty();
+    // A tunnel that is not to stay is ended before `adopt` returns.
+    table::TunnelPolicy tunnels;
+    tunnels.on_route_change = table::TunnelPolicy::Then::Cut;
+    tunnels.close_timeout_ms = 100;
+    route.tunnels = tunnels;
     delta.hosts = {made};
     adopt(std::move(delta));
   }
@@ -207,14 +212,7 @@ TEST_F(CanaryTest, TunnelsToItStayWhileItIsThereAndEndPolitelyBehindIt) {
   serve_with(canary);
   ASSERT_TRUE(peer.open("a"));
   EXPECT_EQ(canary_.accepted(), 2);
-  Delta gone;
-  auto made = std::make_shared<table::Host>(*host("", "app"));
-  table::TunnelPolicy at_once;
-  at_once.on_route_change = table::TunnelPolicy::Then::Cut;
-  at_once.close_timeout_ms = 100;
-  made->routes.front().tunnels = at_once;
-  gone.hosts = {made};
-  adopt(std::move(gone));
+  serve_with(std::nullopt);
   EXPECT_TRUE(test::eventually([&] { return tunnels_ended(TunnelEnd::RouteChanged) == 2; }));
 }
 

@@ -403,9 +403,8 @@ AnnotationTheme access_annotations() {
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/satisfy",
            .type = Choice{{"all", "any"},
-                          [](Policies& policies, std::size_t index) {
-                            policies.access.any = index == 1;
-                          }},
+                          [](Policies& policies,
+                             std::size_t index) { policies.access.any = index == 1; }},
            .usual = "all",
            .text = "Whether a client must pass addresses, password and auth service, or any one of "
                    "them",
