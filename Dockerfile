@@ -1,32 +1,21 @@
-# One image with weir-controller, weir-proxy and weirctl. Any Debian 12 or 13 will do as the base:
-#   docker build -t weir . [--build-arg BASE=…]
+# One image with weir-controller, weir-proxy and weirctl, the libraries that they need, CA
+# certificates, and nothing else: no shell, no package manager. `make image` builds it with what is
+# there, also where no registry can be reached; with docker alone it is
+#   docker build -t weir .
+# Any Debian 12 or 13 will do as the base to build on: --build-arg BASE=…
 ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS build
 COPY tools/install-packages /weir/tools/
-RUN /weir/tools/install-packages build
+RUN /weir/tools/install-packages build image
 COPY . /weir
 WORKDIR /weir
 RUN cmake --preset release \
- && cmake --build --preset release --target bin/weir-controller bin/weir-proxy bin/weirctl \
- && install -D --strip --target-directory=/image/bin \
-      build/release/bin/weir-controller build/release/bin/weir-proxy build/release/bin/weirctl \
- && ln -s weirctl /image/bin/kubectl-weir
-# The packages that the programs' shared libraries come from: their names differ between releases.
-# ldd may say /lib where the package says /usr/lib.
-RUN ldd /image/bin/weir-controller /image/bin/weir-proxy /image/bin/weirctl \
-      | awk '$2 == "=>" {print $3}' | sort -u \
-      | while read -r library; do \
-          dpkg-query -S "$library" 2>/dev/null || dpkg-query -S "/usr$library" || exit 1; \
-        done > /image/owners \
- && cut -d: -f1 /image/owners | sort -u > /image/packages
+ && cmake --build --preset release --target bin/weir-controller bin/weir-proxy bin/weirctl
+RUN tools/image-root /image
 
-FROM ${BASE}
-COPY --from=build /image/packages /usr/local/share/weir/packages
-RUN apt-get update \
- && DEBIAN_FRONTEND=noninteractive xargs -a /usr/local/share/weir/packages \
-      apt-get install -y --no-install-recommends \
- && rm -rf /var/lib/apt/lists/*
-COPY --from=build /image/bin/ /usr/local/bin/
+FROM scratch
+COPY --from=build /image/ /
+ENV PATH=/usr/local/bin
 USER 65532:65532
 CMD ["weirctl", "--help"]

@@ -45,6 +45,10 @@ faults: release-tree ## tunnels over lossy, dead and cut networks of their own; 
 	@cmake --build --preset release -j $(JOBS) --target weir_faults_tests
 	@$(CTEST) release -L faults
 
+.PHONY: image
+image: ## the container image, by docker, podman or buildah: build/image/weir.tar
+	@tools/image
+
 .PHONY: check
 check: test ## the tests and the format, as CI does, then lint
 	@tools/install-packages lint
