@@ -109,8 +109,10 @@ def measure(folder, backend, routes, number):
             port, "--routes", routes, "--changes", CHANGES]
     controller = subprocess.Popen(pinned(argv, cpus()[1]), stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
+    # The stream's connections last for more requests than clients may usually have.
     proxy = start([BIN / "weir-proxy", "--socket", control, "--threads", WORKERS, "--http",
-                   f"127.0.0.1:{port}"], cpus()[0], folder.path / "proxy.log")
+                   f"127.0.0.1:{port}", "--requests-per-connection", 1_000_000_000], cpus()[0],
+                  folder.path / "proxy.log")
     try:
         push = answer_of(controller)["push_ms"]
         time.sleep(0.5)  # the update's own memory is given back
