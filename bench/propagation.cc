@@ -72,7 +72,8 @@ class Propagation {
         "kube", socket,
         std::vector<std::string>{"--kubeconfig",
                                  cluster_.controller_kubeconfig(cluster_.api_port())});
-    proxy_ = std::make_unique<test::ProxyProcess>(socket);
+    proxy_ = std::make_unique<test::ProxyProcess>(
+        socket, std::vector<std::string>{"--requests-per-connection", "1000000000"});
     if (!proxy_->wait_ready()) throw std::runtime_error("the proxy did not become ready");
     connection_ = test::Socket::connect(proxy_->ports().http);
     poll_until_served(connection_, name_of(kIngresses - 1) + ".example");
