@@ -32,6 +32,9 @@ struct Visitor {
     return parse_name(kube::Kind::Secret, users.name);
   }
   std::optional<kube::ObjectRef> operator()(const table::TicketSeed&) const { return std::nullopt; }
+  std::optional<kube::ObjectRef> operator()(const table::TcpService& service) const {
+    return parse_name(kube::Kind::ConfigMap, service.origin);
+  }
 };
 
 }  // namespace

@@ -112,6 +112,7 @@ class Worker {
     void operator()(const table::TrustBundle&) const {}
     void operator()(const table::TicketSeed&) const {}
     void operator()(const table::Users&) const {}
+    void operator()(const table::TcpService&) const {}
   };
 
   proxy::EventLoop loop_;

@@ -54,6 +54,8 @@ struct Delta {
   std::vector<std::string> removed_trust_bundles;
   std::vector<NamedUsers> users;
   std::vector<std::string> removed_users;
+  std::vector<std::shared_ptr<const table::TcpService>> tcp_services;
+  std::vector<std::string> removed_tcp_services;  ///< their ports
   std::optional<table::TicketSeed> ticket_seed;  ///< empty bytes: there is none any more
 };
 

@@ -1,5 +1,7 @@
 #include "proxy/text_parts.h"
 
+#include "proxy/basic_auth.h"
+
 namespace weir::proxy {
 
 std::optional<std::string_view> find_cookie(const RequestHead& head, std::string_view name) {
@@ -52,6 +54,11 @@ std::string escaped(std::string_view text) {
     result += kDigits[byte & 15];
   }
   return result;
+}
+
+std::string user_of(const RequestHead& head) {
+  auto credentials = read_credentials(head);
+  return credentials ? std::move(credentials->name) : std::string();
 }
 
 std::string text_of(const std::vector<table::TextPart>& parts, const RequestParts& request) {

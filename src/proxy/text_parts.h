@@ -37,6 +37,9 @@ std::string text_of(const std::vector<table::TextPart>& parts, const RequestPart
 /// The value of an argument of the target's query, as sent; empty if there is none.
 std::string_view find_argument(std::string_view target, std::string_view name);
 
+/// The name that the request gives with its password; empty: it gives none.
+std::string user_of(const RequestHead& head);
+
 template <class Add>
 void for_each_piece(const std::vector<table::TextPart>& parts, const RequestParts& request,
                     Add add) {
@@ -79,6 +82,9 @@ void for_each_piece(const std::vector<table::TextPart>& parts, const RequestPart
         break;
       case Source::EscapedUri:
         add(std::string_view(escaped(request.head.path)));
+        break;
+      case Source::User:
+        add(std::string_view(user_of(request.head)));
         break;
     }
   }

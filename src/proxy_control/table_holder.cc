@@ -24,7 +24,8 @@ std::size_t index_of(table::ResourceKind kind) {
 /// A resource in the form that workers take. Settings are large, and there is one.
 using Piece = std::variant<std::unique_ptr<table::Settings>, proxy::Delta::NamedCertificate,
                            std::shared_ptr<const table::Backend>, proxy::Delta::NewHost,
-                           proxy::Delta::NamedTrust, proxy::Delta::NamedUsers, table::TicketSeed>;
+                           proxy::Delta::NamedTrust, proxy::Delta::NamedUsers, table::TicketSeed,
+                           std::shared_ptr<const table::TcpService>>;
 
 struct MakePiece {
   util::Result<Piece> operator()(table::Settings&& settings) const {
@@ -69,6 +70,9 @@ struct MakePiece {
         proxy::Delta::NamedUsers{users.name, std::make_shared<const proxy::UserList>(users)});
   }
   util::Result<Piece> operator()(table::TicketSeed&& seed) const { return Piece(std::move(seed)); }
+  util::Result<Piece> operator()(table::TcpService&& service) const {
+    return Piece(std::make_shared<const table::TcpService>(std::move(service)));
+  }
 };
 
 /// Whatever the holder has: from any thread. An error says why this proxy cannot take it.
@@ -123,6 +127,9 @@ struct AddTo {
   }
   void operator()(proxy::Delta::NamedUsers users) const { delta.users.push_back(std::move(users)); }
   void operator()(table::TicketSeed seed) const { delta.ticket_seed = std::move(seed); }
+  void operator()(std::shared_ptr<const table::TcpService> service) const {
+    delta.tcp_services.push_back(std::move(service));
+  }
 };
 
 }  // namespace
@@ -211,6 +218,9 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
       break;
     case table::ResourceKind::TicketSeed:
       delta.ticket_seed = table::TicketSeed{};
+      break;
+    case table::ResourceKind::TcpService:
+      delta.removed_tcp_services.push_back(key.name);
       break;
   }
 }

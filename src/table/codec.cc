@@ -8,6 +8,7 @@
 #include "table/describe_backend.h"
 #include "table/describe_host.h"
 #include "table/describe_settings.h"
+#include "table/describe_tcp.h"
 #include "table/describe_tls.h"
 #include "table/field_reader.h"
 #include "table/field_writer.h"
@@ -71,6 +72,8 @@ util::Result<Resource> decode(ResourceKind kind, std::span<const std::uint8_t> b
       return read<TicketSeed>(bytes);
     case ResourceKind::Users:
       return read<Users>(bytes);
+    case ResourceKind::TcpService:
+      return read<TcpService>(bytes);
   }
   return util::unsupported("unknown kind of resource");
 }

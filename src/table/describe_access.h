@@ -10,6 +10,17 @@ namespace weir::table {
 
 inline constexpr ItemRule kFieldNames = {kMaxAuthHeaders, is_token, "that is no field name"};
 
+inline constexpr std::size_t kMaxCacheTimes = 32;
+inline constexpr std::size_t kMaxCacheStatuses = 64;
+
+template <class Io>
+constexpr void describe(Of<CacheTime>, Io& io) {
+  io.number("ms", &CacheTime::ms, kLongTime);
+  io.ascending("statuses", &CacheTime::statuses,
+               AscendingRule{kMaxCacheStatuses, kLeastStatus, kMostStatus,
+                             "that is no status, or not sorted"});
+}
+
 inline const char* wrong_method(const std::string& method) {
   return is_token(method) ? nullptr : "is not a method";
 }
@@ -18,6 +29,8 @@ template <class Io>
 constexpr void describe(Of<ExternalAuth>, Io& io) {
   io.flag("always_set_cookie", &ExternalAuth::always_set_cookie);
   io.text("backend", &ExternalAuth::backend, kName);
+  io.list("cache_key", &ExternalAuth::cache_key, kMaxTextParts);
+  io.list("cache_times", &ExternalAuth::cache_times, kMaxCacheTimes);
   io.text("host", &ExternalAuth::host, kName);
   io.text("method", &ExternalAuth::method, TextRule{kMaxRuleText, wrong_method});
   io.list("redirect", &ExternalAuth::redirect, kMaxTextParts);

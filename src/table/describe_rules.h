@@ -97,9 +97,25 @@ constexpr void describe(Of<Mirror>, Io& io) {
 }
 
 template <class Io>
+constexpr void describe(Of<ResponseRate>, Io& io) {
+  io.number("bytes_per_second", &ResponseRate::bytes_per_second, NumberRule{0, kMaxBodyBytes});
+  io.number("free_bytes", &ResponseRate::free_bytes, NumberRule{0, kMaxBodyBytes});
+}
+
+inline const char* wrong_via(const std::string& name) {
+  return name.empty() || is_token(name) ? nullptr : "is not a name for Via";
+}
+
+inline bool is_unanswered_status(std::uint64_t status) {
+  return status == 0 || status >= 400;
+}
+
+template <class Io>
 constexpr void describe(Of<RouteRules>, Io& io) {
   io.map("access", &RouteRules::access);
   io.map("canary", &RouteRules::canary);
+  io.flag("close_after_error", &RouteRules::close_after_error);
+  io.flag("close_endpoints", &RouteRules::close_endpoints);
   io.map("cors", &RouteRules::cors);
   io.map("error_pages", &RouteRules::error_pages);
   io.text("fallback", &RouteRules::fallback, kName);
@@ -107,11 +123,17 @@ constexpr void describe(Of<RouteRules>, Io& io) {
   io.map("limits", &RouteRules::limits);
   io.flag("logs_requests", &RouteRules::logs_requests);
   io.map("mirror", &RouteRules::mirror);
+  io.text("plain_backend", &RouteRules::plain_backend, kName);
   io.map("redirect", &RouteRules::redirect);
   io.list("response_fields", &RouteRules::response_fields, kMaxHeaderFields);
+  io.map("response_rate", &RouteRules::response_rate);
   io.map("response_rewrite", &RouteRules::response_rewrite);
   io.map("rewrite", &RouteRules::rewrite);
+  io.flag("speaks_http_1_0", &RouteRules::speaks_http_1_0);
+  io.number("unanswered_status", &RouteRules::unanswered_status,
+            NumberRule{0, kMostStatus, is_unanswered_status, "is no error"});
   io.text("upstream_host", &RouteRules::upstream_host, TextRule{kMaxRuleText, wrong_upstream_host});
+  io.text("via", &RouteRules::via, TextRule{kMaxFieldName, wrong_via});
 }
 
 }  // namespace weir::table

@@ -18,6 +18,8 @@ inline bool is_block_rule(std::string_view text) {
 inline constexpr ItemRule kBlockRules = {kMaxBlocked, is_block_rule, "that cannot be in a field"};
 inline constexpr ItemRule kHiddenFields = {kMaxHeaderFields, is_token, "that is no field name"};
 inline constexpr NumberRule kRefusalStatus = {400, kMostStatus};
+inline constexpr NumberRule kWait = {1, kMaxMilliseconds};
+inline constexpr NumberRule kHeadBytes = {kLeastHeadBytes, kMostHeadBytes};
 
 template <class Io>
 constexpr void describe(Of<Hsts>, Io& io) {
@@ -30,6 +32,7 @@ template <class Io>
 constexpr void describe(Of<Forwarded>, Io& io) {
   io.flag("append", &Forwarded::append);
   io.text("header", &Forwarded::header, TextRule{kMaxFieldName, wrong_field_name});
+  io.flag("trust_address", &Forwarded::trust_address);
   io.flag("trust_forwarded", &Forwarded::trust_forwarded);
   io.texts("trusted_cidrs", &Forwarded::trusted_cidrs, kNetworks);
   io.flag("use_proxy_protocol", &Forwarded::use_proxy_protocol);
@@ -60,18 +63,37 @@ constexpr void describe(Of<AnswerStatus>, Io& io) {
 }
 
 template <class Io>
+constexpr void describe(Of<ConnectionSettings>, Io& io) {
+  using Connections = ConnectionSettings;
+  io.number("client_body_ms", &Connections::client_body_ms, kWait);
+  io.number("client_head_ms", &Connections::client_head_ms, kWait);
+  io.number("client_idle_ms", &Connections::client_idle_ms, kMilliseconds);
+  io.number("client_proxy_header_ms", &Connections::client_proxy_header_ms, kWait);
+  io.number("client_requests", &Connections::client_requests, NumberRule{0, kAnyNumber});
+  io.number("head_bytes", &Connections::head_bytes, kHeadBytes);
+  io.number("pool_idle_ms", &Connections::pool_idle_ms, kWait);
+  io.number("pool_lifetime_ms", &Connections::pool_lifetime_ms, kWait);
+  io.number("pool_requests", &Connections::pool_requests, NumberRule{1, kAnyNumber});
+  io.number("pool_size", &Connections::pool_size, NumberRule{0, 1'000'000});
+  io.number("uri_bytes", &Connections::uri_bytes, kHeadBytes);
+}
+
+template <class Io>
 constexpr void describe(Of<Settings>, Io& io) {
   io.map("blocked", &Settings::blocked);
+  io.map("connections", &Settings::connections);
   io.text("default_certificate", &Settings::default_certificate, kName);
   io.map("forwarded", &Settings::forwarded);
   io.map("headers", &Settings::headers);
   io.map("hsts", &Settings::hsts);
+  io.flag("odd_names_in_headers", &Settings::odd_names_in_headers);
   io.number("public_http_port", &Settings::public_http_port, kPort);
   io.number("public_https_port", &Settings::public_https_port, kPort);
   io.map("status", &Settings::status);
   io.map("tls", &Settings::tls);
   io.map("tunnels", &Settings::tunnels);
   io.flag("underscores_in_headers", &Settings::underscores_in_headers);
+  io.texts("unlogged_uris", &Settings::unlogged_uris, kBlockRules);
 }
 
 }  // namespace weir::table

@@ -16,7 +16,7 @@ inline const char* wrong_field_name(const std::string& name) {
 // Indexed by the enum's values.
 inline constexpr const char* kSources[] = {"literal", "client_address", "host",     "request_uri",
                                            "header",  "cookie",         "argument", "scheme",
-                                           "method",  "escaped_uri"};
+                                           "method",  "escaped_uri",    "user"};
 
 template <class Io>
 constexpr void describe(Of<TextPart>, Io& io) {

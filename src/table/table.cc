@@ -18,6 +18,9 @@ struct KeyOf {
   }
   ResourceKey operator()(const TicketSeed&) const { return {ResourceKind::TicketSeed, ""}; }
   ResourceKey operator()(const Users& users) const { return {ResourceKind::Users, users.name}; }
+  ResourceKey operator()(const TcpService& service) const {
+    return {ResourceKind::TcpService, std::to_string(service.port)};
+  }
 };
 
 }  // namespace
@@ -50,6 +53,8 @@ const char* label_of(ResourceKind kind) {
       return "ticket_seed";
     case ResourceKind::Users:
       return "users";
+    case ResourceKind::TcpService:
+      return "tcp_service";
   }
   return "";
 }
@@ -70,6 +75,8 @@ std::string to_string(const ResourceKey& key) {
       return "ticket seed";
     case ResourceKind::Users:
       return "users " + key.name;
+    case ResourceKind::TcpService:
+      return "TCP service " + key.name;
   }
   return "unknown resource " + key.name;
 }

@@ -59,6 +59,7 @@ struct TextPart {
     Scheme,      ///< "http" or "https"
     Method,      ///< of the request
     EscapedUri,  ///< as RequestUri, to be the value of an argument
+    User,        ///< the name in Authorization, where that is Basic (RFC 7617)
   };
   Source source = Source::Literal;
   std::string text;  ///< the literal, or the name of the header, cookie or argument
@@ -341,6 +342,14 @@ struct TunnelPolicy {
   bool operator==(const TunnelPolicy&) const = default;
 };
 
+/// How long an answer of one of these statuses counts.
+struct CacheTime {
+  std::vector<std::uint16_t> statuses;  ///< ascending
+  std::uint32_t ms = 0;
+
+  bool operator==(const CacheTime&) const = default;
+};
+
 /// A service that is asked whether a request may go on (auth-url). Its 2xx lets it, its 401 and 403
 /// are the answer, all else is 500.
 struct ExternalAuth {
@@ -358,6 +367,10 @@ struct ExternalAuth {
   std::string signin_parameter = "rd";  ///< of that URL: where the client wanted to go
   bool always_set_cookie = false;       ///< its cookies go on with every status of the response
   std::vector<HeaderField> request_fields = {};  ///< for the service
+  /// Requests of one route for which this is the same text share an answer; empty: none do. One for
+  /// which it comes to nothing is asked about by itself.
+  std::vector<TextPart> cache_key = {};
+  std::vector<CacheTime> cache_times = {};  ///< the first that has the status; none: not kept
 
   bool operator==(const ExternalAuth&) const = default;
 };
@@ -470,6 +483,14 @@ struct ResponseRewrite {
   bool operator==(const ResponseRewrite&) const = default;
 };
 
+/// How fast one response goes to its client (limit-rate).
+struct ResponseRate {
+  std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it takes them
+  std::uint64_t free_bytes = 0;        ///< so many before that rate counts
+
+  bool operator==(const ResponseRate&) const = default;
+};
+
 /// Gets a copy of each request; nobody sees its answer (mirror-target).
 struct Mirror {
   std::string backend;             ///< Backend::name
@@ -497,6 +518,15 @@ struct RouteRules {
   std::optional<ResponseRewrite> response_rewrite = {};
   std::vector<HeaderField> response_fields;  ///< for clients
   std::optional<Mirror> mirror = {};
+  ResponseRate response_rate;
+  /// Backend::name for requests that came without TLS, spoken to in plain HTTP; empty: the route's.
+  std::string plain_backend;
+  /// How weir calls itself in Via of requests and responses (RFC 9110 §7.6.3); empty: not at all.
+  std::string via;
+  std::uint16_t unanswered_status = 0;  ///< where no try had an answer; 0: 502, 504
+  bool close_after_error = false;       ///< the client's connection, after a status of 400 and more
+  bool speaks_http_1_0 = false;         ///< to endpoints, without keep-alive
+  bool close_endpoints = false;         ///< connections to them are for one request
 
   bool operator==(const RouteRules&) const = default;
 };
@@ -597,6 +627,8 @@ struct Forwarded {
   bool use_proxy_protocol = false;
   /// "10.0.0.0/8", "2001:db8::1"; who is trusted. Empty: everybody.
   std::vector<std::string> trusted_cidrs;
+  /// The client's address comes from `header` even where nothing else of a peer is believed.
+  bool trust_address = false;
 
   bool operator==(const Forwarded&) const = default;
 };
@@ -642,6 +674,24 @@ struct AnswerStatus {
   bool operator==(const AnswerStatus&) const = default;
 };
 
+/// How long connections are kept, and what a request's head may take. Nothing: as the proxy's own
+/// flags say.
+struct ConnectionSettings {
+  std::optional<std::uint32_t> client_idle_ms;   ///< 0: closed after each response
+  std::optional<std::uint32_t> client_requests;  ///< of one connection; 0: closed after each
+  std::optional<std::uint32_t> client_head_ms;   ///< from its first byte to its end → 408
+  std::optional<std::uint32_t> client_body_ms;   ///< between two reads of a body → 408
+  std::optional<std::uint32_t> client_proxy_header_ms;  ///< from accept to its end
+  std::optional<std::uint32_t> head_bytes;        ///< request line and fields → 431
+  std::optional<std::uint32_t> uri_bytes;         ///< request target → 414
+  std::optional<std::uint32_t> pool_size;         ///< idle ones, per worker and endpoint
+  std::optional<std::uint32_t> pool_idle_ms;      ///< of an idle one
+  std::optional<std::uint32_t> pool_requests;     ///< of one connection
+  std::optional<std::uint32_t> pool_lifetime_ms;  ///< of one connection, from connect
+
+  bool operator==(const ConnectionSettings&) const = default;
+};
+
 /// What holds for every host.
 struct Settings {
   /// Certificate::name for names without an own one; empty: the proxy's self-signed certificate.
@@ -651,13 +701,34 @@ struct Settings {
   TlsSettings tls;
   std::optional<Hsts> hsts;
   bool underscores_in_headers = false;  ///< false: request fields with "_" in the name are dropped
+  /// False: request fields are dropped that have another sign in the name than letters, digits, "-"
+  /// and "_".
+  bool odd_names_in_headers = false;
   Forwarded forwarded;
   TunnelTotals tunnels;
   Blocked blocked;
   HeaderSettings headers;
   AnswerStatus status;
+  ConnectionSettings connections;
+  /// Targets that the access log leaves out; after "~" a regular expression (PCRE2) for a part.
+  std::vector<std::string> unlogged_uris;
 
   bool operator==(const Settings&) const = default;
+};
+
+/// A port of TCP whose connections go on to a backend, byte by byte.
+struct TcpService {
+  std::uint16_t port = 0;  ///< where weir listens, on all addresses
+  std::string backend;     ///< Backend::name
+  std::string origin;      ///< where it was written, for logs: "namespace/configmap"
+  /// Each connection begins with a PROXY header, which says who the client is; without one it ends.
+  bool expects_proxy_protocol = false;
+  ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
+  std::uint32_t tries = 3;                  ///< to connect, each to another endpoint
+  std::uint32_t tries_window_ms = 600'000;  ///< a further one begins within so long; 0: no limit
+  util::Rare<TunnelPolicy> tunnels = {};    ///< what of it is not about HTTP
+
+  bool operator==(const TcpService&) const = default;
 };
 
 /// Also the order in which resources travel.
@@ -669,18 +740,21 @@ enum class ResourceKind : std::uint8_t {
   TrustBundle = 5,
   TicketSeed = 6,
   Users = 7,
+  TcpService = 8,
 };
 inline constexpr ResourceKind kResourceKinds[] = {
     ResourceKind::Settings,    ResourceKind::Certificate, ResourceKind::Backend, ResourceKind::Host,
-    ResourceKind::TrustBundle, ResourceKind::TicketSeed,  ResourceKind::Users};
+    ResourceKind::TrustBundle, ResourceKind::TicketSeed,  ResourceKind::Users,
+    ResourceKind::TcpService};
 /// Counts by kind: the index is the kind's number - 1.
 using CountByKind = std::array<std::uint64_t, std::size(kResourceKinds)>;
 
-using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed, Users>;
+using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed, Users,
+                              TcpService>;
 
 struct ResourceKey {
   ResourceKind kind = ResourceKind::Settings;
-  std::string name;  ///< empty for Settings and TicketSeed
+  std::string name;  ///< empty for Settings and TicketSeed; the port of a TcpService
 
   auto operator<=>(const ResourceKey&) const = default;
 };

@@ -35,6 +35,8 @@ class TableMaker {
         return table::TicketSeed{std::string(32 + below(225), 's')};
       case table::ResourceKind::Users:
         return users();
+      case table::ResourceKind::TcpService:
+        return tcp_service();
     }
     return table::Settings{};
   }
@@ -89,10 +91,25 @@ class TableMaker {
     if (one_in(3)) made.headers = {one_in(2), one_in(2), fields(), fields(), {"X-A"}};
     if (one_in(3)) made.status.rate_limit = static_cast<std::uint16_t>(400 + below(200));
     if (one_in(3)) made.blocked.user_agents = {"~*bot"};
+    if (one_in(3)) made.unlogged_uris = {"/up", "~^/live"};
+    if (one_in(3)) made.connections.client_idle_ms = below(100'000);
+    if (one_in(3)) made.connections.head_bytes = 1024 + below(100'000);
+    made.odd_names_in_headers = one_in(2);
+    made.forwarded.trust_address = one_in(2);
     for (auto more = below(3); more > 0; --more) {
       constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.1", "2001:db8::/32", "::/0"};
       made.forwarded.trusted_cidrs.emplace_back(kNetworks[below(std::size(kNetworks))]);
     }
+    return made;
+  }
+  table::TcpService tcp_service() {
+    table::TcpService made;
+    made.port = static_cast<std::uint16_t>(1 + below(65535));
+    made.backend = name();
+    made.expects_proxy_protocol = one_in(2);
+    made.proxy_protocol = static_cast<table::ProxyProtocol>(below(3));
+    made.tries = 1 + below(16);
+    if (one_in(2)) made.tunnels = tunnels();
     return made;
   }
   table::Users users() {
@@ -142,7 +159,7 @@ class TableMaker {
   std::vector<table::TextPart> parts() {
     std::vector<table::TextPart> made = {{table::TextPart::Source::Literal, "/"}};
     for (auto more = below(3); more > 0; --more) {
-      made.push_back({static_cast<table::TextPart::Source>(below(10)), "a"});
+      made.push_back({static_cast<table::TextPart::Source>(below(11)), "a"});
     }
     return made;
   }
@@ -169,6 +186,19 @@ class TableMaker {
     }
     if (one_in(2)) rules.response_fields = fields();
     if (one_in(3)) rules.mirror = table::Mirror{name(), {}, "a.example", parts(), one_in(2)};
+    if (one_in(3)) rules.response_rate = {below(100'000), below(100'000)};
+    if (one_in(3)) rules.plain_backend = name();
+    if (one_in(3)) rules.via = "weir";
+    if (one_in(3)) rules.unanswered_status = static_cast<std::uint16_t>(400 + below(200));
+    rules.close_after_error = one_in(2);
+    rules.speaks_http_1_0 = one_in(2);
+    rules.close_endpoints = one_in(2);
+    if (one_in(3)) {
+      auto& auth = rules.access.external.emplace();
+      auth.target = parts();
+      auth.cache_key = parts();
+      auth.cache_times = {{{200, 401}, below(100'000)}};
+    }
   }
   table::Route route(bool regex) {
     table::Route made;

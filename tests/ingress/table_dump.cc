@@ -127,6 +127,11 @@ struct Dumper {
     for (const auto& user : users.users) out += fmt::format(" {}={}", user.name, user.hash);
     out += '\n';
   }
+
+  void operator()(const table::TcpService& service) const {
+    out += fmt::format("tcp {} -> {} ({})\n", service.port, service.backend, service.origin);
+    out += others(as_sent(service), {"backend", "origin", "port"}, "  ");
+  }
 };
 
 }  // namespace

@@ -166,6 +166,38 @@ Settings strict() {
   return made;
 }
 
+/// With settings that no other here has.
+Settings connected() {
+  Settings made;
+  made.connections = {75'000, 1'000, 60'000, 61'000, 5'000, 32'768,
+                      8'192,  320,   59'000, 10'000, 3'600'000};
+  made.unlogged_uris = {"/up", "~^/live"};
+  made.odd_names_in_headers = true;
+  made.forwarded.trust_address = true;
+  return made;
+}
+
+/// With rules that no other host here has.
+Host paced() {
+  using Source = TextPart::Source;
+  auto made = host();
+  RouteRules rules;
+  rules.response_rate = {65'536, 1'048'576};
+  rules.plain_backend = "default/shop:8000";
+  rules.via = "portal";
+  rules.unanswered_status = 400;
+  rules.close_after_error = true;
+  rules.speaks_http_1_0 = true;
+  rules.close_endpoints = true;
+  ExternalAuth auth;
+  auth.target = {{Source::Literal, "/"}};
+  auth.cache_key = {{Source::User, ""}, {Source::Header, "cookie"}};
+  auth.cache_times = {{{200, 202}, 300'000}, {{401}, 0}};
+  rules.access.external = auth;
+  made.routes[0].rules = rules;
+  return made;
+}
+
 /// A policy with no field at its default.
 TunnelPolicy tunnel_policy() {
   using Then = TunnelPolicy::Then;
@@ -234,6 +266,19 @@ Host secured() {
   return made;
 }
 
+TcpService tcp_service() {
+  TcpService made;
+  made.port = 5432;
+  made.backend = "default/db:5432";
+  made.origin = "weir/tcp-services";
+  made.expects_proxy_protocol = true;
+  made.proxy_protocol = ProxyProtocol::V1;
+  made.tries = 2;
+  made.tries_window_ms = 1'000;
+  made.tunnels = tunnel_policy();
+  return made;
+}
+
 /// The text of a CBOR document in hex, spaces passed over.
 Bytes from_hex(std::string_view text) {
   Bytes bytes;
@@ -285,7 +330,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Resource(TrustBundle{"default/ca", "ca", "crl"}),
                       Resource(TicketSeed{std::string(48, '\xfe')}), Resource(guarded()),
                       Resource(ruled()), Resource(strict()),
-                      Resource(Users{"default/users", {{"a", "{PLAIN}b"}}})));
+                      Resource(Users{"default/users", {{"a", "{PLAIN}b"}}}), Resource(connected()),
+                      Resource(paced()), Resource(tcp_service())));
 
 TEST(Codec, WritesTheBytesOfTheDocument) {
   Backend backend;
@@ -651,6 +697,51 @@ TEST(Codec, RefusesRulesThatCannotBe) {
   EXPECT_EQ(refusal(Users{"default/users", {{"a", ""}}}), "users[0].hash is missing");
   EXPECT_THAT(refusal(Users{"default/users", {{"a\n", "x"}}}), HasSubstr("control character"));
   EXPECT_EQ(refusal(Users{"", {}}), "name is empty");
+}
+
+TEST(Codec, RefusesTcpServicesThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = tcp_service();
+    change(made);
+    return refusal(made);
+  };
+  EXPECT_EQ(with([](TcpService&) {}), "taken");
+  EXPECT_EQ(with([](TcpService& made) { made.port = 0; }), "port is missing");
+  EXPECT_EQ(with([](TcpService& made) { made.backend = ""; }), "backend is empty");
+  EXPECT_EQ(with([](TcpService& made) { made.tries = 0; }), "tries is 0, outside of 1 to 16");
+  EXPECT_EQ(key_of(tcp_service()), (ResourceKey{ResourceKind::TcpService, "5432"}));
+}
+
+TEST(Codec, RefusesConnectionSettingsThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = connected();
+    change(made);
+    return refusal(made);
+  };
+  EXPECT_EQ(with([](Settings&) {}), "taken");
+  EXPECT_EQ(with([](Settings& made) { made.connections.head_bytes = 1'023; }),
+            "connections.head_bytes is 1023, outside of 1024 to 1048576");
+  EXPECT_EQ(with([](Settings& made) { made.connections.client_head_ms = 0; }),
+            "connections.client_head_ms is 0, outside of 1 to 86400000");
+  EXPECT_THAT(with([](Settings& made) { made.unlogged_uris = {"a\n"}; }),
+              HasSubstr("unlogged_uris has something"));
+}
+
+TEST(Codec, RefusesPacesAndNamesThatCannotBe) {
+  const auto with = [](auto change) {
+    auto made = paced();
+    auto rules = *made.routes[0].rules;
+    change(rules);
+    made.routes[0].rules = rules;
+    return refusal(made);
+  };
+  EXPECT_EQ(with([](RouteRules&) {}), "taken");
+  EXPECT_EQ(with([](RouteRules& rules) { rules.via = "a b"; }),
+            "routes[0].rules.via is not a name for Via");
+  EXPECT_EQ(with([](RouteRules& rules) { rules.unanswered_status = 200; }),
+            "routes[0].rules.unanswered_status is no error");
+  EXPECT_THAT(with([](RouteRules& rules) { rules.access.external->cache_times[0].statuses = {99}; }),
+              HasSubstr("cache_times[0].statuses has something"));
 }
 
 TEST(Codec, NamesTheKindsThatAreSecret) {
