@@ -91,7 +91,7 @@ void Worker::with_tunnels(std::function<void(Tunnels&)> use) {
 }
 
 void Worker::trim() {
-  state_.loop.post([this] { state_.loop.trim(); });
+  state_.loop.post([this] { state_.trim(); });
 }
 
 void Worker::close_all() {

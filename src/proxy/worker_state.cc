@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/exchange.h"
+#include "proxy/task.h"
 
 namespace weir::proxy {
 
@@ -57,6 +58,14 @@ void WorkerState::give_back_head_buffer(std::unique_ptr<char[]> buffer) {
   if (spare_head_buffers_.size() < kSpareHeadBuffers) {
     spare_head_buffers_.push_back(std::move(buffer));
   }
+}
+
+void WorkerState::trim() {
+  spare_exchanges_.clear();
+  spare_head_buffers_.clear();
+  endpoints.trim();
+  FramePool::trim();
+  loop.trim();
 }
 
 }  // namespace weir::proxy

@@ -101,6 +101,9 @@ struct WorkerState {
   std::unique_ptr<char[]> take_head_buffer();
   void give_back_head_buffer(std::unique_ptr<char[]> buffer);
 
+  /// Lets go what is kept for the next connections, and lies between what others have freed.
+  void trim();
+
  private:
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   std::vector<std::unique_ptr<char[]>> spare_head_buffers_;
