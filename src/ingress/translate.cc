@@ -12,6 +12,7 @@
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
+#include "ingress/policy_index.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -35,6 +36,8 @@ class Run {
     }
     defaults_ = std::make_shared<const Policies>(global.policies);
     add_problems(check_options(options_, store_, global));
+    add_problems(check_classes(store_, options_));
+    for (const auto& [ref, policy] : store_.policies()) index_.put(policy);
     add_settings(global);
     const auto default_backend = usable_default_backend();
     const auto shares = collect_shares();
@@ -46,6 +49,7 @@ class Run {
     }
     if (default_backend && !shares.contains("")) add_host("", {}, default_backend, tls);
     add_backends();
+    judge_policies();
     return std::move(translation_);
   }
 
@@ -82,7 +86,8 @@ class Run {
   BuiltBackend build(const BackendKey& key) const {
     auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
                                options_.allow_loopback);
-    apply_claims(built.backend, key, claims_, primaries_, *defaults_);
+    apply_claims(built.backend, key, claims_, primaries_, *defaults_,
+                 backend_policy_of(key, index_, store_).get());
     return built;
   }
 
@@ -100,13 +105,17 @@ class Run {
         add_problems(check_unserved(ingress, store_, options_));
         continue;
       }
-      const auto read = read_annotations(ingress, defaults_);
+      served_.insert(name);
+      const auto* config = config_of(ingress, store_, options_);
+      const auto read = read_annotations(
+          ingress, config == nullptr ? defaults_ : make_class_defaults(*config, *defaults_));
       add_problems(read.problems);
       add_problems(check_ingress(ingress, *read.policies, store_));
+      add_problems(check_shadowed(ingress, index_, store_));
       for (const auto& key : backends_of(ingress)) {
         claims_[key].add(Age(ingress.meta), read.policies);
       }
-      for (auto& [host, share] : shares_of(ingress, read.policies)) {
+      for (auto& [host, share] : shares_under_policies(ingress, read.policies, index_)) {
         shares[host].emplace(Age(ingress.meta), std::move(share));
       }
     }
@@ -124,7 +133,8 @@ class Run {
     auto built = build_host(
         {name, shares, wildcard_tls, default_backend, *defaults_,
          [this](const NamespacedName& secret) { return store_.find_certificate(secret); },
-         config_maps_});
+         config_maps_,
+         [this](const BackendKey& backend) { return settings_of(backend, index_, store_); }});
     for (const auto& certificate : built.certificates) add_certificate(certificate);
     for (const auto& trust : built.trusts) {
       if (auto bundle = make_trust_bundle(store_, trust)) add(*std::move(bundle));
@@ -139,6 +149,14 @@ class Run {
     if (built.is_there) add(std::move(built.host));
   }
 
+  void judge_policies() {
+    const PolicyWorld world{index_, store_,
+                            [this](const NamespacedName& name) { return served_.contains(name); }};
+    for (const auto& [ref, policy] : store_.policies()) {
+      add_problems(judge_policy(policy, world, options_).problems);
+    }
+  }
+
   void add_backends() {
     for (const auto& key : used_backends_) {
       auto backend = build(key);
@@ -149,6 +167,8 @@ class Run {
 
   const Options& options_;
   ObjectStore store_;
+  PolicyIndex index_;
+  std::set<NamespacedName> served_;
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
   };
