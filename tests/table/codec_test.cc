@@ -190,7 +190,7 @@ Host paced() {
   rules.speaks_http_1_0 = true;
   rules.close_endpoints = true;
   ExternalAuth auth;
-  auth.target = {{Source::Literal, "/"}};
+  auth.target = {{Source::RequestUri, ""}};
   auth.cache_key = {{Source::User, ""}, {Source::Header, "cookie"}};
   auth.cache_times = {{{200, 202}, 300'000}, {{401}, 0}};
   rules.access.external = auth;
