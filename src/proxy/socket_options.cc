@@ -8,14 +8,31 @@
 
 namespace weir::proxy {
 
+namespace {
+
+constexpr int kAskedAfter = 30;  // seconds of silence
+constexpr int kNotAsked = 60;    // for so long
+constexpr int kAskedAgain = 10;
+
+void set(int fd, int level, int option, int value) {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+}  // namespace
+
 void keep_alive(int fd) {
-  const auto set = [fd](int level, int option, int value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-  };
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kNotAsked);
+  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kAskedAgain);
+  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+// Linux starts its timer anew, with what is left of the time, whenever this option is set.
+void ask_if_there(int fd) {
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kAskedAfter);
+}
+void need_not_ask(int fd) {
+  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kNotAsked);
 }
 
 std::uint64_t bytes_acknowledged(int fd) {

@@ -23,6 +23,12 @@ constexpr int kReadsPerTurn = 4;
 constexpr std::uint8_t kCarefulReads = 16;
 /// A tunnel that lasts so long is worth the syscalls that make TCP look after it.
 constexpr milliseconds kSettled{5'000};
+/// A tunnel whose sides say nothing: they are asked by TCP after so long …
+constexpr milliseconds kSilence{30'000};
+/// … or up to so much later, each tunnel another time: not all at once after what all have heard …
+constexpr milliseconds kSilenceSpread{10'000};
+/// … and then every so often.
+constexpr milliseconds kAskedEvery{30'000};
 constexpr Side kSides[] = {Side::Client, Side::Backend};
 constexpr std::uint16_t kGoingAway = 1001;  // RFC 6455 §7.4.1
 constexpr std::uint16_t kMessageTooBig = 1009;
@@ -240,6 +246,11 @@ void Tunnel::policy_changed() {
   arm();
 }
 
+std::uint64_t Tunnel::drawn(std::uint64_t below) const {
+  std::uint64_t seed = id_ * 0x9e3779b97f4a7c15ULL;
+  return next_random(seed) % below;
+}
+
 void Tunnel::plan_duration() {
   const auto& policy = *group_.policy;
   planned_ = TunnelEnd::Count;
@@ -247,10 +258,8 @@ void Tunnel::plan_duration() {
   if (policy.max_duration_ms == 0) return;
   // Each lasts a little less than it may: those that came together do not go together.
   const auto spread = std::uint64_t{policy.max_duration_ms} * policy.duration_spread_percent / 100;
-  std::uint64_t less = id_ * 0x9e3779b97f4a7c15ULL;
-  less = spread == 0 ? 0 : next_random(less) % spread;
   planned_ = TunnelEnd::MaxDuration;
-  planned_at_ = opened_ + milliseconds(policy.max_duration_ms - less);
+  planned_at_ = opened_ + milliseconds(policy.max_duration_ms - (spread == 0 ? 0 : drawn(spread)));
   // A policy that has just become shorter ends nobody at once.
   const auto now = worker_.loop.now();
   if (planned_at_ < now && policy.drain_window_ms > 0) {
@@ -287,7 +296,7 @@ void Tunnel::arm() {
     if (policy.idle_timeout_ms != 0) at_most(last_byte_ + milliseconds(policy.idle_timeout_ms));
     if (any_end_) at_most(last_byte_ + milliseconds(policy.half_closed_timeout_ms));
     if (planned_ != TunnelEnd::Count) at_most(planned_at_);
-    if (!has_options_) at_most(opened_ + kSettled);
+    at_most(has_options_ ? next_asked(now) : opened_ + kSettled);
     for (const auto& direction : from_) {
       if (direction.rest != nullptr) {
         at_most(direction.rest->since + milliseconds(policy.stall_timeout_ms));
@@ -317,6 +326,7 @@ void Tunnel::on_timer(Timer&) {
   }
   const auto& policy = *group_.policy;
   if (!has_options_ && now - opened_ >= kSettled) set_options();
+  if (has_options_) ask_silent_sides();
   const auto over = [&](auto since, std::uint32_t ms) { return now - since >= milliseconds(ms); };
   for (const auto& direction : from_) {
     if (direction.rest != nullptr && over(direction.rest->since, policy.stall_timeout_ms)) {
@@ -346,7 +356,24 @@ void Tunnel::set_options() {
   }
 }
 
-/// Asks the sides that have said nothing for too long.
+TimerWheel::TimePoint Tunnel::first_asked() const {
+  return last_byte_ + kSilence + milliseconds(drawn(kSilenceSpread.count()));
+}
+
+/// After `now`.
+TimerWheel::TimePoint Tunnel::next_asked(TimerWheel::TimePoint now) const {
+  const auto first = first_asked();
+  return now < first ? first : first + ((now - first) / kAskedEvery + 1) * kAskedEvery;
+}
+
+void Tunnel::ask_silent_sides() {
+  const bool silent = worker_.loop.now() >= first_asked();
+  if (!silent && !asks_) return;
+  for (auto& side : sides_) (silent ? ask_if_there : need_not_ask)(side.io()->fd);
+  asks_ = silent;
+}
+
+/// Pings the sides that have said nothing for too long.
 bool Tunnel::beat() {
   const auto& policy = *group_.policy;
   const auto now = worker_.loop.now();

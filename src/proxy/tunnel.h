@@ -195,6 +195,9 @@ class Tunnel final : public IoListener,
   bool beat();
   bool ping(Side side);
   void set_options();
+  TimerWheel::TimePoint first_asked() const;
+  TimerWheel::TimePoint next_asked(TimerWheel::TimePoint now) const;
+  void ask_silent_sides();
 
   void watch(Side from, std::span<const char> bytes);
   void count_bytes(Side from, std::size_t bytes);
@@ -205,6 +208,8 @@ class Tunnel final : public IoListener,
   bool is_own_pong(std::span<const char> frame, const FrameHeader& header) const;
   void arm();
   void plan_duration();
+  /// At random, and always the same for a tunnel.
+  std::uint64_t drawn(std::uint64_t below) const;
   void count_end(TunnelEnd why);
   void count_stall(Side from);
 
@@ -228,6 +233,7 @@ class Tunnel final : public IoListener,
   bool any_end_ = false;
   bool by_frame_ = false;     // the policy wants to see each frame before it goes on
   bool has_options_ = false;  // of its sockets
+  bool asks_ = false;         // TCP asks the sides whether they are there
   // What its end counts down.
   const bool counted_by_client_;
   const bool counted_by_total_;
