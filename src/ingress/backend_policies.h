@@ -26,6 +26,8 @@ class BackendClaims {
   /// Nobody has a word of their own about balancing.
   bool are_usual() const { return special_ == 0; }
 
+  /// Whether requests go to the Service's address.
+  bool are_by_address(const Policies& defaults) const;
   /// Balancing and affinity. `defaults` are for a backend that no Ingress names.
   void apply_to(table::Backend& backend, const Policies& defaults) const;
   /// But for its salt; nullopt: nobody wants one.
@@ -46,6 +48,9 @@ using PrimariesByCanary = std::map<BackendKey, std::map<BackendKey, std::size_t>
 /// unless it has an own one, so that each client stays where it is.
 void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,
                   const PrimariesByCanary& primaries, const Policies& defaults);
+
+/// Whether requests go to the Service's address instead of its endpoints.
+bool is_by_address(const BackendKey& key, const ClaimsByBackend& claims, const Policies& defaults);
 
 /// The backends that an Ingress names; sorted, no duplicates.
 std::vector<BackendKey> backends_of(const kube::Ingress& ingress);
