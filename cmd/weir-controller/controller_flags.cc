@@ -20,8 +20,7 @@ namespace {
 constexpr std::string_view kFolder = "dir:";
 constexpr std::size_t kMostSecrets = 100;  // each has a watch of its own
 
-constexpr std::array<const char*, 2> kUnused = {"--watch-namespace-selector",
-                                                "--tcp-services-configmap"};
+constexpr std::array<const char*, 1> kUnused = {"--watch-namespace-selector"};
 
 /// About what only a cluster has.
 constexpr std::array<const char*, 10> kOfClusters = {"--secrets",
@@ -95,6 +94,10 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.text(
       "--session-ticket-secret", ticket_secret_,
       "NAMESPACE/NAME of the Secret that seeds TLS session tickets, by key session-ticket-key");
+  flags.text("--tcp-services-configmap", tcp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of TCP and their Services");
+  flags.text("--udp-services-configmap", udp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of UDP, which are refused with a problem");
   flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
   flags.text("--apiserver-host", apiserver_host_, "URL of the API server");
   flags.address("--metrics-listen", metrics_listen_, "Listen for /metrics, /healthz, /readyz");
@@ -125,7 +128,6 @@ ControllerFlags::ControllerFlags(Flags& flags) {
 
   constexpr const char* kLater = "Accepted; not in effect yet";
   flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
-  flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
 }
 
 bool ControllerFlags::is_folder() const {
@@ -157,7 +159,9 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
        {Name{"--default-backend-service", default_backend_, translation.default_backend},
         Name{"--default-ssl-certificate", default_certificate_, translation.default_certificate},
         Name{"--configmap", configmap_, translation.config_map},
-        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret}}) {
+        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret},
+        Name{"--tcp-services-configmap", tcp_services_, translation.tcp_services},
+        Name{"--udp-services-configmap", udp_services_, translation.udp_services}}) {
     if (text.empty()) continue;
     name = parse_name(text);
     if (!name) return Refused{flag, fmt::format("\"{}\" is not NAMESPACE/NAME", text)};

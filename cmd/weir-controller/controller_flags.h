@@ -78,7 +78,8 @@ class ControllerFlags {
 
   // Accepted, so that a command line for ingress-nginx starts weir.
   std::string watch_namespace_selector_;
-  std::string tcp_services_configmap_;
+  std::string tcp_services_;
+  std::string udp_services_;
 };
 
 }  // namespace weir::cmd
