@@ -50,6 +50,9 @@ class Translator {
   const ObjectStore& objects() const { return store_; }
   /// Whether the Ingress is there and of our class, as of the last `update`.
   bool serves(const NamespacedName& ingress) const { return served_.contains(ingress); }
+  std::size_t served() const { return served_.size(); }
+  /// Secrets of which a certificate is in the table.
+  std::vector<NamespacedName> certificates() const;
 
  private:
   using NameSet = std::set<NamespacedName>;

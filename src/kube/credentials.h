@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "kube/api_stats.h"
 #include "kube/kubeconfig.h"
 #include "util/result.h"
 
@@ -57,6 +58,8 @@ class Credentials {
   /// The server answered 401: the next `token()` is read again.
   void refuse_token();
   TlsMaterial tls();
+  /// Of all that is asked with them.
+  ApiStats& stats() { return stats_; }
 
  private:
   /// A file's content with an age.
@@ -75,6 +78,7 @@ class Credentials {
   const ClusterAccess access_;
   const ApiServerAddress server_;
   const Clock clock_;
+  ApiStats stats_;
   std::mutex mutex_;
   Cached token_;
   Cached ca_;
