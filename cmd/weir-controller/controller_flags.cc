@@ -1,7 +1,5 @@
 #include "weir-controller/controller_flags.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -48,17 +46,10 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-/// The Pod, as its manifest tells it; a Pod's host name is its name, too.
-std::string own_instance() {
-  if (auto pod = environment("POD_NAME"); !pod.empty()) return pod;
-  std::array<char, 256> host{};
-  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "weir-controller";
-}
-
 /// Another one for each process: a Pod's containers are started again under the same name.
 std::string own_identity() {
   std::random_device random;
-  return fmt::format("{}_{:08x}{:08x}", own_instance(), random(), random());
+  return fmt::format("{}_{:08x}{:08x}", own_pod_name(), random(), random());
 }
 
 bool is_address(const std::string& text) {
@@ -67,7 +58,7 @@ bool is_address(const std::string& text) {
 
 }  // namespace
 
-ControllerFlags::ControllerFlags(Flags& flags) {
+ControllerFlags::ControllerFlags(Flags& flags) : metrics_(flags) {
   flags.text("--source", source_, "Where objects come from: kube, or dir:PATH with manifests");
   flags.text("--socket", socket_, "Listen here for proxies; the folder exists");
   flags.text("--ingress-class", ingress_class_,
@@ -138,7 +129,8 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   controller::Options options;
   if (socket_.empty()) return Refused{"--socket", "is empty"};
   options.socket_path = socket_;
-  options.instance = own_instance();
+  options.instance = own_pod_name();
+  options.nginx_metrics = metrics_.ingress_nginx();
   if (metrics_listen_) options.metrics_listen = {metrics_listen_->host, metrics_listen_->port};
   auto& translation = options.translation;
   if (!controller_classes_.empty()) translation.controller_classes = controller_classes_;

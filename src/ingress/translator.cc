@@ -701,6 +701,15 @@ void Translator::update_trusts(Changes& changes) {
   }
 }
 
+std::vector<NamespacedName> Translator::certificates() const {
+  std::vector<NamespacedName> names;
+  for (const auto& [name, node] : certificates_) {
+    if (node.published) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 void Translator::update_users(Changes& changes) {
   for (const auto& source : std::exchange(dirty_users_, {})) {
     const auto found = users_.find(source);

@@ -57,6 +57,9 @@ class Translator {
   const std::map<kube::ObjectRef, std::vector<PolicyVerdict>>& policy_verdicts() const {
     return verdicts_;
   }
+  std::size_t served() const { return served_.size(); }
+  /// Secrets of which a certificate is in the table.
+  std::vector<NamespacedName> certificates() const;
 
  private:
   using NameSet = std::set<NamespacedName>;

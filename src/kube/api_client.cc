@@ -198,12 +198,16 @@ class ApiClient::Connection {
 
   /// Sends, and once more with a new token after a 401. `send` fills `body_` with what an
   /// unsuccessful answer says.
-  ApiReply request(const Send& send, milliseconds read_timeout) {
-    auto reply = request_once(send, read_timeout);
+  ApiReply request(const char* verb, const Send& send, milliseconds read_timeout) {
+    auto reply = count(verb, send, read_timeout);
     if (reply.status != ApiStatus::Unauthorized) return reply;
     credentials_->refuse_token();
-    return request_once(send, read_timeout);
+    credentials_->stats().retried(verb, reply.http_status);
+    return count(verb, send, read_timeout);
   }
+
+  /// The head of the answer is here; what follows may take as long as it likes.
+  void head_came() { head_came_at_ = Clock::now(); }
 
   bool stopped() { return interrupter_.stopped(); }
   const std::string& prefix() const { return credentials_->server().prefix; }
@@ -214,6 +218,18 @@ class ApiClient::Connection {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  ApiReply count(const char* verb, const Send& send, milliseconds read_timeout) {
+    const auto begin = Clock::now();
+    head_came_at_.reset();
+    auto reply = request_once(send, read_timeout);
+    if (reply.status == ApiStatus::Stopped && reply.http_status == 0) return reply;
+    const auto end = head_came_at_.value_or(Clock::now());
+    credentials_->stats().requested(verb, reply.http_status, end - begin);
+    return reply;
+  }
+
   ApiReply request_once(const Send& send, milliseconds read_timeout) {
     ApiReply reply;
     if (stopped()) return stopped_reply();
@@ -302,6 +318,7 @@ class ApiClient::Connection {
   Interrupter interrupter_;
   TlsMaterial material_;
   std::string error_body_;
+  std::optional<Clock::time_point> head_came_at_;
   std::unique_ptr<httplib::ClientImpl> http_;  // last: its socket calls the interrupter
 };
 
@@ -324,8 +341,9 @@ ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
     bool good = false;
     return http.Get(
         connection.prefix() + target, headers,
-        [&good](const httplib::Response& response) {
+        [&good, &connection](const httplib::Response& response) {
           good = status_of(response.status) == ApiStatus::Ok;
+          connection.head_came();
           return true;
         },
         [&](const char* data, std::size_t size) {
@@ -335,7 +353,7 @@ ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
           return true;
         });
   };
-  return connection.request(send, read_timeout.value_or(read_timeout_));
+  return connection.request("GET", send, read_timeout.value_or(read_timeout_));
 }
 
 ApiReply ApiClient::get(const std::string& target) {
@@ -381,7 +399,7 @@ ApiReply ApiClient::write(const char* method, const std::string& target, const s
     }
     return result;
   };
-  auto reply = connection.request(send, read_timeout_);
+  auto reply = connection.request(method, send, read_timeout_);
   reply.body = std::move(body);
   return reply;
 }

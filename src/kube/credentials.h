@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "kube/api_stats.h"
 #include "kube/http_proxy.h"
 #include "kube/kubeconfig.h"
 #include "util/result.h"
@@ -64,6 +65,8 @@ class Credentials {
   /// The server answered 401: the next `token()` is read again.
   void refuse_token();
   TlsMaterial tls();
+  /// Of all that is asked with them.
+  ApiStats& stats() { return stats_; }
 
  private:
   /// A file's content with an age.
@@ -83,6 +86,7 @@ class Credentials {
   const ApiServerAddress server_;
   std::optional<HttpProxy> proxy_;
   const Clock clock_;
+  ApiStats stats_;
   std::mutex mutex_;
   Cached token_;
   Cached ca_;

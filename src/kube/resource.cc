@@ -62,4 +62,9 @@ std::string resource_name(Kind kind) {
   return *group == '\0' ? std::string(plural) : std::string(plural) + '.' + group;
 }
 
+std::string short_name(Kind kind) {
+  const auto [group, plural] = resource_of(kind);
+  return plural;
+}
+
 }  // namespace weir::kube

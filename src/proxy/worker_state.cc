@@ -17,10 +17,11 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 
 WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
                          SharedBackends& backends, PasswordChecker& checker,
-                         ClientUse& use_by_clients)
+                         ClientUse& use_by_clients, HttpRegistry& http_registry)
     : options(with),
       timeouts(with.timeouts),
       limits(with.limits),
+      http(http_registry),
       endpoints(loop, backends),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
       handshakes(loop, with.limits.handshakes, counters),

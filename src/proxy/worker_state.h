@@ -16,6 +16,7 @@
 #include "proxy/event_loop.h"
 #include "proxy/handshake_gate.h"
 #include "proxy/held_bytes.h"
+#include "proxy/http_counters.h"
 #include "proxy/live_table.h"
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
@@ -60,13 +61,15 @@ struct WorkerState {
 
   /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
   WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients);
+              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients,
+              HttpRegistry& http_registry);
   ~WorkerState();
 
   const Options& options;
   Timeouts timeouts;  ///< as they are now
   Limits limits;      ///< as they are now
   Counters counters;
+  HttpBook http;
   EventLoop loop;
   EndpointMap endpoints;
   LiveTable table{endpoints};

@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import json
 import re
 import subprocess
 import tempfile
@@ -256,14 +257,14 @@ class Flags(unittest.TestCase):
     def test_a_default_controller(self):
         self.assertEqual(render("default").args("controller"), [
             "--source=kube", "--socket=/run/weir/weir.sock", "--metrics-listen=:10253",
-            "--configmap=weir/weir", "--controller-class=weir.dev/ingress",
+            "--metrics-compat=ingress-nginx", "--configmap=weir/weir", "--controller-class=weir.dev/ingress",
             "--controller-class=k8s.io/ingress-nginx", "--ingress-class=nginx",
             "--publish-service=weir/weir", "--election-id=weir-leader"])
 
     def test_a_default_proxy(self):
         self.assertEqual(render("default").args("proxy"), [
             "--socket=/run/weir/weir.sock", "--state-file=/run/weir/table", "--http=:8080",
-            "--https=:8443", "--admin=:10254", "--drain-timeout=300s"])
+            "--https=:8443", "--admin=:10254", "--metrics-compat=ingress-nginx", "--drain-timeout=300s"])
 
     def test_ports_that_clients_see(self):
         self.assertLessEqual({"--public-http-port=8080", "--public-https-port=8443"},
@@ -321,7 +322,7 @@ class Flags(unittest.TestCase):
 
     def test_extra_flags(self):
         def flags(given):
-            return render_values({"controller": {"extraArgs": given}}).args("controller")[9:]
+            return render_values({"controller": {"extraArgs": given}}).args("controller")[10:]
 
         self.assertEqual(flags({"log-level": "debug"}), ["--log-level=debug"])
         self.assertEqual(flags({"ingress-class-by-name": ""}), ["--ingress-class-by-name"])
@@ -558,6 +559,43 @@ class Metrics(unittest.TestCase):
         names = {one["name"] for name in ("controller", "proxy") for one in objects.container(name)["ports"]}
         self.assertLessEqual({one["port"] for one in spec["podMetricsEndpoints"]}, names)
         self.assertFalse(objects.has("Service", "weir-metrics"))
+
+    def test_the_rules_are_weirs_and_those_given(self):
+        rule = render("everything").one("PrometheusRule")
+        self.assertEqual(rule["metadata"]["namespace"], "monitoring")
+        self.assertEqual(rule["metadata"]["labels"]["release"], "prometheus")
+        groups = {one["name"]: one["rules"] for one in rule["spec"]["groups"]}
+        written = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"]
+        self.assertEqual(groups["weir"], written[0]["rules"])
+        self.assertEqual([one["record"] for one in groups["edge"]], ["edge:requests:rate5m"])
+        nginx = render("ingress-nginx").one("PrometheusRule")["spec"]["groups"]
+        self.assertEqual([one["alert"] for one in nginx[-1]["rules"]], ["NGINXConfigFailed"])
+        self.assertFalse(render("default").has("PrometheusRule"))
+
+    def test_dashboards_are_where_grafana_looks(self):
+        objects = render("everything")
+        for name in ("overview", "tunnels"):
+            one = objects.one("ConfigMap", f"edge-dashboard-{name}")
+            self.assertEqual(one["metadata"]["namespace"], "monitoring")
+            self.assertEqual(one["metadata"]["labels"]["grafana_dashboard"], "1")
+            self.assertEqual(one["metadata"]["annotations"], {"grafana_folder": "Edge"})
+            self.assertEqual(json.loads(one["data"][f"weir-{name}.json"]),
+                             json.loads((CHART / f"files/dashboards/{name}.json").read_text()))
+        self.assertFalse(any("dashboard" in one["metadata"]["name"] for one in render("default")))
+
+    def test_dashboards_are_as_their_source_makes_them(self):
+        subprocess.run([ROOT / "tools/dashboards", "--check"], check=True)
+
+    def test_ingress_nginxs_names_are_there_unless_switched_off(self):
+        objects = render("default")
+        for name in ("controller", "proxy"):
+            one = objects.container(name)
+            self.assertIn("--metrics-compat=ingress-nginx", one["args"])
+            self.assertLessEqual({"POD_NAME", "POD_NAMESPACE"}, {env["name"] for env in one["env"]})
+        off = render_values({"controller": {"metrics": {"compat": {"ingressNginx": False}}}})
+        self.assertNotIn("--metrics-compat=ingress-nginx", off.container("proxy")["args"])
+        other = render_values({"controller": {"ingressClassResource": {"controllerValue": "example.com/edge"}}})
+        self.assertIn("--metrics-compat-class=example.com/edge", other.container("proxy")["args"])
 
     def test_the_network_policy_lets_in_what_is_listened_to(self):
         objects = render("everything")

@@ -208,12 +208,23 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- define "weir.metricsCompat" -}}
+{{- if .Values.controller.metrics.compat.ingressNginx }}
+- --metrics-compat=ingress-nginx
+{{- $class := .Values.controller.ingressClassResource.controllerValue }}
+{{- if not (has $class (list "weir.dev/ingress" "k8s.io/ingress-nginx")) }}
+- --metrics-compat-class={{ $class }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "weir.controllerArgs" -}}
 {{- $controller := .Values.controller -}}
 {{- $class := $controller.ingressClassResource -}}
 - --source=kube
 - --socket=/run/weir/weir.sock
 - --metrics-listen=:{{ $controller.metrics.controllerPort }}
+{{- include "weir.metricsCompat" . }}
 - --configmap={{ include "weir.configMapNamespace" . }}/{{ include "weir.fullname" . }}
 - --controller-class={{ $class.controllerValue }}
 {{- if eq $class.controllerValue "weir.dev/ingress" }}
@@ -289,9 +300,14 @@ spec:
         command: [sleep, {{ $delay | quote }}]
       {{- end }}
   {{- end }}
-  {{- with .Values.proxy.extraEnvs }}
+  {{- if or $controller.metrics.compat.ingressNginx .Values.proxy.extraEnvs }}
   env:
+    {{- if $controller.metrics.compat.ingressNginx }}
+    {{- include "weir.podIdentity" . | nindent 4 }}
+    {{- end }}
+    {{- with .Values.proxy.extraEnvs }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   ports:
     {{- range $name := list "http" "https" }}
@@ -328,6 +344,7 @@ spec:
 - --http=:{{ $controller.containerPort.http }}
 - --https=:{{ $controller.containerPort.https }}
 - --admin=:{{ $controller.metrics.port }}
+{{- include "weir.metricsCompat" . }}
 - --drain-timeout={{ include "weir.drainTimeout" . }}s
 {{- with .Values.proxy }}
 {{- if .threads }}
