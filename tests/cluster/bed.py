@@ -60,7 +60,8 @@ class Bed:
         self.installed[release] = namespace
         file = self.folder / f"{release}-values.json"
         file.write_text(json.dumps(merged(VALUES, values or {})))
-        self.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--values", file,
+        self.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--create-namespace",
+                  "--values", file,
                   *(("--wait", "--timeout", "3m") if wait else ()))
 
     def uninstall(self, release, wait=True):

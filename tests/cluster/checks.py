@@ -318,7 +318,8 @@ def migrated(bed):
     write_status(bed, "old", [nginx.address])
     new = Target(bed.address(), host, tls=True)
     documented = blocks(ROOT / "docs/migrate-from-ingress-nginx.md")
-    values = {"OLD_CHART": "charts/weir", "HOST": host, "NAMESPACE": "old-shop", "INGRESS": "old"}
+    values = {"OLD_CHART": "charts/weir", "HOST": host, "NAMESPACE": "old-shop", "INGRESS": "old",
+              "CURL_CA_BUNDLE": str(bed.machine.keys.certificate("ca"))}
     done = []
     with requests(bed, nginx, clients=4) as steady:
         for block in documented:
@@ -393,8 +394,10 @@ def namespaced(bed):
 
 @check
 def uninstalled(bed):
-    """helm uninstall leaves nothing behind"""
-    bed.uninstall("weir")
+    """uninstalling leaves nothing behind (docs/operations.md: its commands, in their order)"""
+    for block in blocks(ROOT / "docs/operations.md"):
+        shell(bed, block, {})
+    del bed.installed["weir"]
     left = eventually_nothing(lambda: sorted(identities(bed) - bed.before))
     expect(not left, "the objects from before", lines(left))
     expect(eventually(lambda: not bed.status_addresses("shop"), 10), "no address in the status",
@@ -409,9 +412,9 @@ def eventually_nothing(what):
 def identities(bed):
     """Kind, namespace and name of all objects but those that come and go by themselves, and those of the checks."""
     kinds = bed.kubectl("api-resources", "--verbs=list", "--output=name").split()
-    kinds = [one for one in kinds if one.split(".")[0] not in ("events", "componentstatuses")]
+    kinds = [one for one in kinds if one.split(".")[0] not in ("events", "componentstatuses", "ipaddresses")]
     found = bed.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=custom-columns="
                         "KIND:.kind,NS:.metadata.namespace,NAME:.metadata.name", "--no-headers")
     rows = {tuple(line.split(None, 2)) for line in found.splitlines() if line.strip()}
-    return {row for row in rows if row[1] not in ("shop", "old-shop", "team", "ingress-nginx")
+    return {row for row in rows if row[1] not in ("kube-node-lease", "shop", "old-shop", "team", "ingress-nginx")
             and row[2] not in ("shop", "old-shop", "team", "ingress-nginx", "kube-root-ca.crt", "default")}
