@@ -172,9 +172,11 @@ spec:
     preStop: # without native sidecars it stays until the proxy, which answers on this port, has ended
       exec:
         command:
-          - bash
-          - -c
-          - while (exec 3<>/dev/tcp/127.0.0.1/{{ $controller.metrics.port }}) 2>/dev/null; do sleep 1; done
+          - weirctl
+          - wait
+          - http://127.0.0.1:{{ $controller.metrics.port }}/
+          - --gone
+          - --timeout={{ $controller.terminationGracePeriodSeconds }}s
   {{- end }}
   command: [weir-controller]
   args:
@@ -297,7 +299,7 @@ spec:
         seconds: {{ $delay }}
       {{- else }}
       exec:
-        command: [sleep, {{ $delay | quote }}]
+        command: [weirctl, wait, --timeout={{ $delay }}s]
       {{- end }}
   {{- end }}
   {{- if or $controller.metrics.compat.ingressNginx .Values.proxy.extraEnvs }}
