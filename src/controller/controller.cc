@@ -13,6 +13,7 @@
 #include "controller/metrics.h"
 #include "controller/object_metrics.h"
 #include "controller/origin.h"
+#include "controller/policy_status.h"
 #include "controller/published_table.h"
 #include "controller/push_server.h"
 #include "controller/status_keeper.h"
@@ -72,6 +73,9 @@ class Controller::Impl {
         io_, connect, in_namespace(*options_.status, *credentials), options_.translation,
         translator_, metrics_, [this](const kube::Problem& problem) { report(problem); },
         [this](const kube::Problem& problem) { solve(problem); });
+    policy_status_ = std::make_unique<PolicyStatus>(io_, connect, translator_,
+                                                    [this] { return status_->may_write(); });
+    status_->on_leading([this](bool is_leading) { policy_status_->set_leading(is_leading); });
   }
 
   ~Impl() { stop(); }
@@ -108,6 +112,7 @@ class Controller::Impl {
     event_writer_.reset();
     if (push_server_) push_server_->stop();
     if (metrics_listener_) metrics_listener_->stop();
+    if (policy_status_) policy_status_->stop();
     if (status_) status_->stop();
   }
 
@@ -118,6 +123,7 @@ class Controller::Impl {
     if (is_stopped_) return;
     for (const auto kind : events.synced) unsynced_.erase(kind);
     if (status_) status_->note(events);
+    if (policy_status_) policy_status_->note(events);
     const auto begin = std::chrono::steady_clock::now();
     if (!heard_) heard_ = begin;
     translator_.take(std::move(events));
@@ -153,6 +159,7 @@ class Controller::Impl {
     }
     heard_.reset();
     if (status_) status_->settle();
+    if (policy_status_) policy_status_->settle(changes.judged);
   }
 
   /// What proxies refused is judged anew when it changes, and what cannot travel when it can.
@@ -269,6 +276,7 @@ class Controller::Impl {
   bool is_stopped_ = false;
   std::unique_ptr<EventWriter> event_writer_;
   std::unique_ptr<StatusKeeper> status_;
+  std::unique_ptr<PolicyStatus> policy_status_;  // after it, which its thread asks
   std::unique_ptr<PushServer> push_server_;
   std::unique_ptr<util::AdminServer> metrics_listener_;
 };

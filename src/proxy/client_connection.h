@@ -8,6 +8,7 @@
 
 #include "proxy/client_identity.h"
 #include "proxy/exchange.h"
+#include "proxy/external_auth.h"
 #include "proxy/fiber.h"
 #include "proxy/proxy_protocol.h"
 #include "proxy/stream.h"
@@ -150,6 +151,16 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// All of `what`. False: nobody is there.
   bool make_auth_question(const table::ExternalAuth& auth, Subrequest::What& what);
   Task<AccessRefusal> ask_auth_service(const table::ExternalAuth& auth);
+  /// Of the service's answer, or one that is known. Nothing: there is none.
+  std::optional<util::ContentHash> auth_cache_key(const table::ExternalAuth& auth);
+  AccessRefusal settle_verdict(const table::ExternalAuth& auth, AuthVerdict verdict);
+  /// Makes a copy of the request, which goes out when its body is whole.
+  void begin_mirror(const table::Mirror& mirror, const Forwarded& forwarded,
+                    const RequestEdit& edit);
+  /// What the route's rules change about the request, but for its fields.
+  void edit_request(RequestEdit& edit);
+  /// The request came without TLS, and the route has a backend for such.
+  BackendRef find_plain_backend();
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// The request is a handshake, which counts from now on.
@@ -167,6 +178,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
                       EndpointPlace& place);
   Task<Next> answer(AnswerReason reason, std::string location = {}, int redirect_status = 0);
+  /// Of weir's own answer to the request under way.
+  int own_status(AnswerReason reason) const;
+  /// The route wants no more of a client that got this.
+  bool closes_after(int status) const;
   Task<Next> redirect(table::Redirect elsewhere);
   /// Where the host's own redirects lead; status 0: nowhere. `path` is normalised.
   table::Redirect host_redirect(const table::HostRedirects& redirects, std::string_view path) const;

@@ -94,6 +94,8 @@ const char* reason_name(AnswerReason reason) {
       return "connection_limit";
     case AnswerReason::Blocked:
       return "blocked";
+    case AnswerReason::LengthRequired:
+      return "length_required";
     case AnswerReason::Count:
       break;
   }

@@ -70,6 +70,7 @@ enum class AnswerReason : std::uint8_t {
   RateLimit,                 // 503, or what settings say: a client asks too often
   ConnectionLimit,           // 503, or what settings say: a client has too much open
   Blocked,                   // 403: by the settings' lists of whom nobody wants
+  LengthRequired,            // 411: the endpoint speaks HTTP/1.0, which has no chunks
   Count,
 };
 const char* reason_name(AnswerReason reason);
@@ -95,7 +96,8 @@ struct alignas(64) Counters {
 
   Cell connections_accepted_http;
   Cell connections_accepted_https;
-  Cell connections_open;  // gauge, tunnels included
+  Cell connections_accepted_tcp;  // on ports of TCP services
+  Cell connections_open;          // gauge, tunnels included
   std::array<Cell, static_cast<std::size_t>(CloseReason::Count)> connections_closed;
   Cell requests_in_flight;  // gauge
   Cell accept_errors;
@@ -144,6 +146,14 @@ struct alignas(64) Counters {
   Cell tunnel_auth_yes;              // of auth services asked about open tunnels
   Cell tunnel_auth_no;
   Cell tunnel_auth_unknown;   // no answer, or another one
+  Cell tcp_opened;            // tunnels of TCP services
+  Cell tcp_failures;          // no endpoint took the connection
+  Cell tcp_listen_failures;   // a port of theirs could not be opened
+  Cell tcp_ports_shut;        // gauge: ports of theirs that are not open yet
+  Cell mirrored;              // copies of requests that were answered
+  Cell mirrored_failed;       // … and those that were not
+  Cell mirrored_left_out;     // … and those that were not sent: too many, too large, or to nobody
+  Cell auth_cache_hits;       // requests for which no auth service was asked
   Cell passthrough_opened;    // tunnels of undecrypted TLS
   Cell passthrough_failures;  // no endpoint took the connection
   /// First Close frames of tunnels, by whose it was: a client's, a backend's, weir's.

@@ -13,6 +13,23 @@
 
 namespace weir::proxy {
 
+namespace {
+
+/// Where weir listens at all; each address once.
+std::vector<ListenAddress> addresses_of(const Options& options) {
+  std::vector<ListenAddress> addresses;
+  for (const auto* list : {&options.http, &options.https}) {
+    for (const auto& each : *list) {
+      if (std::ranges::find(addresses, each.address, &ListenAddress::address) == addresses.end()) {
+        addresses.push_back(each);
+      }
+    }
+  }
+  return addresses;
+}
+
+}  // namespace
+
 DataPlane::DataPlane(const Options& options)
     : options_(options),
       http_(options.http),
@@ -51,6 +68,9 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
       worker.listen(*fd, /*tls=*/true);
     }
   }
+  std::vector<Worker*> all;
+  for (const auto& worker : plane->workers_) all.push_back(worker.get());
+  all.front()->lead_tcp(addresses_of(options), all);
   unsigned index = 0;
   for (const auto& worker : plane->workers_) worker->start(index++);
   return plane;

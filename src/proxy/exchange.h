@@ -20,6 +20,8 @@
 
 namespace weir::proxy {
 
+class MirrorCopy;
+
 /// How much of a body is still to come.
 class Body {
  public:
@@ -81,6 +83,7 @@ struct Exchange {
   const table::Route* route = nullptr;  ///< of `host`
   const RouteRules* rules = nullptr;    ///< of `route`; nullptr: it has none
   bool falls_back = false;              ///< to the route's `fallback`
+  bool is_plain = false;                ///< goes to the route's `plain_backend`
   Origin origin;
   std::string path_storage;
   RequestIds::Text request_id_storage;
@@ -89,6 +92,7 @@ struct Exchange {
   std::string request_text;            ///< lines that `to_backend` points into
   Gather to_backend;                   ///< the head, and what of the body came with it
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's, or weir's own
+  std::unique_ptr<MirrorCopy> mirror;  ///< of the request, until it is out; mostly none
   std::vector<EndpointRef> tried;
   std::shared_ptr<TunnelCounters> handshake_counters;  ///< of route and backend, if it is one
   TimerWheel::TimePoint handshake_begun;
@@ -112,6 +116,8 @@ struct Exchange {
 
   std::string_view auth_cookies_for(int status) const;
 
+  Exchange();
+  ~Exchange();
   void reset();
 
  private:

@@ -128,6 +128,7 @@ void LiveTable::adopt(const Delta& delta) {
     headers_ = headers_of(settings_.headers);
     forwarded_ = ForwardedTrust(settings_.forwarded);
     blocked_ = delta.blocked;
+    unlogged_ = delta.unlogged;
   }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {

@@ -10,6 +10,7 @@
 #include "proxy/backend.h"
 #include "proxy/client_address.h"
 #include "proxy/delta.h"
+#include "proxy/forward_head.h"
 #include "proxy/http_counters.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
@@ -63,6 +64,14 @@ class LiveTable {
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
   const ForwardedTrust& forwarded() const { return forwarded_; }
+  /// Of clients' fields.
+  KeptNames kept_names() const {
+    return {settings_.underscores_in_headers, settings_.odd_names_in_headers};
+  }
+  /// False: the access log leaves requests with that target out.
+  bool logs(std::string_view target, util::RegexMatcher& matcher) const {
+    return unlogged_ == nullptr || !unlogged_->match(target, matcher);
+  }
   /// nullptr: nobody is blocked.
   const BlockRules* blocked() const { return blocked_.get(); }
   /// The value of Strict-Transport-Security for responses over TLS; empty: none.
@@ -157,6 +166,7 @@ class LiveTable {
   std::shared_ptr<const HeaderRules> headers_;
   ForwardedTrust forwarded_;
   std::shared_ptr<const BlockRules> blocked_;
+  std::shared_ptr<const TextRules> unlogged_;
   std::size_t passthrough_hosts_ = 0;
   NamedSet<HostRef> hosts_;
   NamedSet<BackendRef> backends_;

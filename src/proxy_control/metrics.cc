@@ -36,6 +36,7 @@ class Collector {
   std::vector<MetricFamily> collect(const MetricOptions& options, DroppedSeries& dropped) {
     const auto routes = sum_of_routes(sources_.http);
     collect_connections();
+    collect_copies();
     collect_tls();
     collect_requests();
     add_http_metrics(families_, routes);
@@ -103,6 +104,7 @@ class Collector {
     counter_family("weir_connections_accepted_total", "Client connections accepted.");
     series({{"listener", "http"}}, sum(&Counters::connections_accepted_http));
     series({{"listener", "https"}}, sum(&Counters::connections_accepted_https));
+    series({{"listener", "tcp"}}, sum(&Counters::connections_accepted_tcp));
     gauge("weir_connections_limit", "Client connections that may be open.",
           static_cast<double>(control_.connections_limit));
     double tunnels = 0;
@@ -174,6 +176,27 @@ class Collector {
                    "TLS connections for hosts that are passed through undecrypted.");
     series({{"result", "ok"}}, sum(&Counters::passthrough_opened));
     series({{"result", "failed"}}, sum(&Counters::passthrough_failures));
+    counter_family("weir_proxy_tcp_connections_total",
+                   "Connections to ports of TCP services, by whether an endpoint took them.");
+    series({{"result", "ok"}}, sum(&Counters::tcp_opened));
+    series({{"result", "failed"}}, sum(&Counters::tcp_failures));
+    counter("weir_proxy_tcp_listen_failures_total",
+            "Tries to open the port of a TCP service that failed.",
+            sum(&Counters::tcp_listen_failures));
+    gauge("weir_proxy_tcp_ports_shut", "Ports of TCP services that could not be opened yet.",
+          sum(&Counters::tcp_ports_shut));
+  }
+
+  void collect_copies() {
+    counter_family("weir_proxy_mirrored_total",
+                   "Copies of requests, by what became of them: answered, lost, or not sent for "
+                   "there were too many, too large, or nobody to take them.");
+    series({{"result", "ok"}}, sum(&Counters::mirrored));
+    series({{"result", "failed"}}, sum(&Counters::mirrored_failed));
+    series({{"result", "left_out"}}, sum(&Counters::mirrored_left_out));
+    counter("weir_proxy_auth_cache_hits_total",
+            "Requests for which the auth service's answer was known already.",
+            sum(&Counters::auth_cache_hits));
   }
 
   void collect_requests() {

@@ -113,6 +113,10 @@ struct AddTo {
 
   void operator()(std::unique_ptr<table::Settings> settings) const {
     delta.blocked = proxy::BlockRules::make(settings->blocked);
+    delta.unlogged.reset();
+    if (const auto& uris = settings->unlogged_uris; !uris.empty()) {
+      delta.unlogged = std::make_shared<const proxy::TextRules>(uris);
+    }
     delta.settings = std::move(*settings);
   }
   void operator()(proxy::Delta::NamedCertificate certificate) const {
@@ -210,6 +214,7 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
     case table::ResourceKind::Settings:
       delta.settings = table::Settings{};
       delta.blocked = nullptr;
+      delta.unlogged = nullptr;
       break;
     case table::ResourceKind::Certificate:
       delta.removed_certificates.push_back(key.name);

@@ -282,6 +282,7 @@ class Flags(unittest.TestCase):
         self.assertIn("--controller-class=example.com/team-a", args)
         self.assertNotIn("--controller-class=k8s.io/ingress-nginx", args)
         self.assertIn("--ingress-class=team-a", args)
+        self.assertIn("--ingress-class-by-name", args, "classes cannot be read without a ClusterRole")
         args = render("host-network").args("controller")
         self.assertLessEqual({"--ingress-class-by-name", "--ingress-class=weir"}, set(args))
         self.assertIn("--watch-ingress-without-class", render("ingress-nginx").args("controller"))
@@ -441,7 +442,9 @@ class Permissions(unittest.TestCase):
                 for rule in role["rules"]:
                     self.assertNotIn("*", rule["verbs"] + rule["resources"] + rule["apiGroups"])
                     if set(rule["verbs"]) - {"get", "list", "watch"}:
-                        self.assertIn(rule["resources"], (["ingresses/status"], ["events"], ["leases"]))
+                        own = [one for one in rule["resources"] if rule["apiGroups"] == ["weir.dev"]
+                               and one.endswith("/status")]
+                        self.assertIn(rule["resources"], (["ingresses/status"], ["events"], ["leases"], own))
 
     def test_it_grants_what_the_plain_role_does(self):
         """deploy/rbac is what the cluster tests run with."""
@@ -455,6 +458,18 @@ class Permissions(unittest.TestCase):
         made = [role for variant in ("default", "host-port")  # the one publishes a Service, the other nodes
                 for role in render(variant).all("ClusterRole") + render(variant).all("Role")]
         self.assertLessEqual(grants(plain), grants(made))
+
+    def test_secrets_may_be_listed_one_by_one(self):
+        objects = render_values({"rbac": {"secrets": ["edge/tls", "edge/other", "team"]}})
+        for rule in objects.one("ClusterRole")["rules"]:
+            self.assertNotIn("secrets", rule["resources"])
+        edge, team = [role for role in objects.all("Role") if role["metadata"]["name"].endswith("-secrets")]
+        self.assertEqual((edge["metadata"]["namespace"], edge["rules"][0]["resourceNames"]), ("edge", ["tls", "other"]))
+        self.assertEqual(team["metadata"]["namespace"], "team")
+        self.assertNotIn("resourceNames", team["rules"][0])
+        args = objects.args("controller")
+        self.assertLessEqual({"--secrets=edge/tls", "--secrets=edge/other", "--secrets=team"}, set(args))
+        self.assertFalse([one for one in render("default").args("controller") if one.startswith("--secrets")])
 
     def test_nodes_are_read_only_where_they_are_the_status(self):
         def reads_nodes(objects):
@@ -627,7 +642,7 @@ class Notes(unittest.TestCase):
 
     def test_what_may_not_be_meant(self):
         self.assertIn("controller.service.externalTrafficPolicy", notes("ingress-nginx"))
-        self.assertIn("rbac.scope", notes("namespaced"))
+        self.assertIn("crds.enabled", notes("namespaced"))
         self.assertIn("drain.delaySeconds is 0", notes("one-pod"))
         for variant in ("default", "host-port", "autoscaling"):
             self.assertNotIn("Please look", notes(variant))
@@ -647,7 +662,7 @@ def other_value(path, kind, now):
         return next(choice for choice in reversed(kind.split(" or ")) if choice not in (now, "empty"))
     if path.endswith("orts") and kind == "map":
         return {"http": 7777}
-    return {"string": "example", "list": [{"name": "example"}], "map": {"example.com/a": "b"}, "quantity": "77Mi",
+    return {"string": "example", "list": [{"name": "example"}], "map": {"example.com/a": "b"}, "secrets": ["weir/example"], "quantity": "77Mi",
             "digest": "sha256:" + "a" * 64, "namespace/name": "weir/example", "duration": "77s"}[kind]
 
 
@@ -708,6 +723,8 @@ REFUSALS = {
     "too little time to drain": ({"proxy": {"drain": {"timeoutSeconds": 600}}}, "too short: .* make 630"),
     "processes that see each other": ({"controller": {"shareProcessNamespace": True}}, "must not see"),
     "a Role for all namespaces": ({"rbac": {"scope": True}}, "needs controller.scope.enabled"),
+    "Secrets of another namespace": ({"controller": {"scope": {"enabled": True, "namespace": "a"}},
+                                      "rbac": {"scope": True, "secrets": ["b/tls"]}}, "not in namespace a"),
     "nodes without a ClusterRole": ({"controller": {"scope": {"enabled": True}, "service": {"enabled": False}},
                                      "rbac": {"scope": True}}, "no Role can allow"),
     "a published Service out of sight": ({"controller": {"scope": {"enabled": True},

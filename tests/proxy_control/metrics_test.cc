@@ -123,6 +123,18 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
   EXPECT_THAT(text, Not(HasSubstr("\"\"")));  // every closed list has all its names
 }
 
+TEST(Metrics, PortsOfTcpAndCopiesAreThereFromTheStart) {
+  const proxy::Counters worker;
+  const auto text = metrics_text({&worker}, proxy::TunnelRegistry(), {});
+  for (const char* line :
+       {"weir_proxy_connections_accepted_total{listener=\"tcp\"} 0",
+        "weir_proxy_tcp_connections_total{result=\"failed\"} 0", "weir_proxy_tcp_ports_shut 0",
+        "weir_proxy_tcp_listen_failures_total 0",
+        "weir_proxy_mirrored_total{result=\"left_out\"} 0", "weir_proxy_auth_cache_hits_total 0"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("\n") + line));
+  }
+}
+
 TEST(Metrics, CountersAndOnlyTheyEndInTotal) {
   const auto text = scrape({});
   std::istringstream lines(text);

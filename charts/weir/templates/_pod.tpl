@@ -231,8 +231,10 @@ spec:
 - --controller-class=k8s.io/ingress-nginx
 {{- end }}
 {{- $usual := has $class.controllerValue (list "weir.dev/ingress" "k8s.io/ingress-nginx") }}
-- --ingress-class={{ $controller.ingressClass | default (and $usual (not $controller.ingressClassByName) | ternary "nginx" $class.name) }}
-{{- if $controller.ingressClassByName }}
+{{- /* No Role can allow to read classes: without a ClusterRole names are all there is. */}}
+{{- $byName := or $controller.ingressClassByName .Values.rbac.scope }}
+- --ingress-class={{ $controller.ingressClass | default (and $usual (not $byName) | ternary "nginx" $class.name) }}
+{{- if $byName }}
 - --ingress-class-by-name
 {{- end }}
 {{- if $controller.watchIngressWithoutClass }}
@@ -240,6 +242,9 @@ spec:
 {{- end }}
 {{- with include "weir.watchNamespace" . }}
 - --watch-namespace={{ . }}
+{{- end }}
+{{- range .Values.rbac.secrets }}
+- --secrets={{ . }}
 {{- end }}
 {{- with include "weir.publishService" . }}
 - --publish-service={{ . }}

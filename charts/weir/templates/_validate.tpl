@@ -49,6 +49,16 @@
 {{- fail (printf "controller.publishService.pathOverride: with rbac.scope no Service in namespace %s can be read" $published) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.rbac.scope -}}
+{{- range .Values.rbac.secrets -}}
+{{- if ne (splitList "/" . | first) (include "weir.watchNamespace" $) -}}
+{{- fail (printf "rbac.secrets: %s is not in namespace %s, and a Role there cannot allow it" . (include "weir.watchNamespace" $)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.admissionPolicy.enabled (semverCompare "<1.30-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "admissionPolicy: Kubernetes %s has no ValidatingAdmissionPolicy, it takes 1.30" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- if (dig "scope" "namespaceSelector" "" $controller) -}}
 {{- fail "controller.scope.namespaceSelector: this version cannot select namespaces by label, and would serve all of them; use controller.scope.namespace" -}}
 {{- end -}}
