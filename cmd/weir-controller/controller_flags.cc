@@ -1,7 +1,5 @@
 #include "weir-controller/controller_flags.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -20,8 +18,7 @@ namespace {
 constexpr std::string_view kFolder = "dir:";
 constexpr std::size_t kMostSecrets = 100;  // each has a watch of its own
 
-constexpr std::array<const char*, 2> kUnused = {"--watch-namespace-selector",
-                                                "--tcp-services-configmap"};
+constexpr std::array<const char*, 1> kUnused = {"--watch-namespace-selector"};
 
 /// About what only a cluster has.
 constexpr std::array<const char*, 10> kOfClusters = {"--secrets",
@@ -49,17 +46,10 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-/// The Pod, as its manifest tells it; a Pod's host name is its name, too.
-std::string own_instance() {
-  if (auto pod = environment("POD_NAME"); !pod.empty()) return pod;
-  std::array<char, 256> host{};
-  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "weir-controller";
-}
-
 /// Another one for each process: a Pod's containers are started again under the same name.
 std::string own_identity() {
   std::random_device random;
-  return fmt::format("{}_{:08x}{:08x}", own_instance(), random(), random());
+  return fmt::format("{}_{:08x}{:08x}", own_pod_name(), random(), random());
 }
 
 bool is_address(const std::string& text) {
@@ -68,7 +58,7 @@ bool is_address(const std::string& text) {
 
 }  // namespace
 
-ControllerFlags::ControllerFlags(Flags& flags) {
+ControllerFlags::ControllerFlags(Flags& flags) : metrics_(flags) {
   flags.text("--source", source_, "Where objects come from: kube, or dir:PATH with manifests");
   flags.text("--socket", socket_, "Listen here for proxies; the folder exists");
   flags.text("--ingress-class", ingress_class_,
@@ -95,6 +85,10 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.text(
       "--session-ticket-secret", ticket_secret_,
       "NAMESPACE/NAME of the Secret that seeds TLS session tickets, by key session-ticket-key");
+  flags.text("--tcp-services-configmap", tcp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of TCP and their Services");
+  flags.text("--udp-services-configmap", udp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of UDP, which are refused with a problem");
   flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
   flags.text("--apiserver-host", apiserver_host_, "URL of the API server");
   flags.address("--metrics-listen", metrics_listen_, "Listen for /metrics, /healthz, /readyz");
@@ -125,7 +119,6 @@ ControllerFlags::ControllerFlags(Flags& flags) {
 
   constexpr const char* kLater = "Accepted; not in effect yet";
   flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
-  flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
 }
 
 bool ControllerFlags::is_folder() const {
@@ -136,7 +129,8 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   controller::Options options;
   if (socket_.empty()) return Refused{"--socket", "is empty"};
   options.socket_path = socket_;
-  options.instance = own_instance();
+  options.instance = own_pod_name();
+  options.nginx_metrics = metrics_.ingress_nginx();
   if (metrics_listen_) options.metrics_listen = {metrics_listen_->host, metrics_listen_->port};
   auto& translation = options.translation;
   if (!controller_classes_.empty()) translation.controller_classes = controller_classes_;
@@ -157,7 +151,9 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
        {Name{"--default-backend-service", default_backend_, translation.default_backend},
         Name{"--default-ssl-certificate", default_certificate_, translation.default_certificate},
         Name{"--configmap", configmap_, translation.config_map},
-        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret}}) {
+        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret},
+        Name{"--tcp-services-configmap", tcp_services_, translation.tcp_services},
+        Name{"--udp-services-configmap", udp_services_, translation.udp_services}}) {
     if (text.empty()) continue;
     name = parse_name(text);
     if (!name) return Refused{flag, fmt::format("\"{}\" is not NAMESPACE/NAME", text)};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/flags.h"
+#include "common/metrics_flags.h"
 #include "controller/controller.h"
 #include "kube/api_source.h"
 #include "kube/credentials.h"
@@ -47,6 +48,7 @@ class ControllerFlags {
   /// What is said about status and leader election; what is wrong with it.
   std::optional<Refused> add_status(controller::Options& options) const;
 
+  MetricsFlags metrics_;
   std::string source_ = "kube";
   std::string socket_ = "/run/weir/weir.sock";
   std::string ingress_class_ = "nginx";
@@ -78,7 +80,8 @@ class ControllerFlags {
 
   // Accepted, so that a command line for ingress-nginx starts weir.
   std::string watch_namespace_selector_;
-  std::string tcp_services_configmap_;
+  std::string tcp_services_;
+  std::string udp_services_;
 };
 
 }  // namespace weir::cmd

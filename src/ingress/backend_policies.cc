@@ -60,6 +60,10 @@ void BackendClaims::remove(const Age& age) {
   with_mode_.erase(age);
 }
 
+bool BackendClaims::are_by_address(const Policies& defaults) const {
+  return (empty() ? defaults : *all_.begin()->second).balancing.by_service_address;
+}
+
 void BackendClaims::apply_to(table::Backend& backend, const Policies& defaults,
                              const PolicySettings* own) const {
   const auto& claimed = empty() ? defaults : *all_.begin()->second;
@@ -83,6 +87,12 @@ std::optional<table::StickyCookie> BackendClaims::cookie() const {
   auto cookie = sticky_.rbegin()->second->balancing.cookie;
   if (!with_mode_.empty()) cookie.mode = *with_mode_.begin()->second->balancing.sticky_mode;
   return cookie;
+}
+
+bool is_by_address(const BackendKey& key, const ClaimsByBackend& claims, const Policies& defaults) {
+  static const BackendClaims none;
+  const auto found = claims.find(key);
+  return (found == claims.end() ? none : found->second).are_by_address(defaults);
 }
 
 void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,

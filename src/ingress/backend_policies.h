@@ -27,6 +27,8 @@ class BackendClaims {
   /// Nobody has a word of their own about balancing.
   bool are_usual() const { return special_ == 0; }
 
+  /// Whether requests go to the Service's address.
+  bool are_by_address(const Policies& defaults) const;
   /// Balancing and affinity. `defaults` are for a backend that no Ingress names; what `own`, the
   /// Service's policy, says goes before, if it is not nullptr.
   void apply_to(table::Backend& backend, const Policies& defaults, const PolicySettings* own) const;
@@ -49,6 +51,9 @@ using PrimariesByCanary = std::map<BackendKey, std::map<BackendKey, std::size_t>
 void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,
                   const PrimariesByCanary& primaries, const Policies& defaults,
                   const PolicySettings* own);
+
+/// Whether requests go to the Service's address instead of its endpoints.
+bool is_by_address(const BackendKey& key, const ClaimsByBackend& claims, const Policies& defaults);
 
 /// The backends that an Ingress names; sorted, no duplicates.
 std::vector<BackendKey> backends_of(const kube::Ingress& ingress);

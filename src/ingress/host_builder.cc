@@ -214,6 +214,7 @@ class RouteCollector {
     if (backend) {
       route.backends.push_back({to_string(*backend), 1});
       backends_.insert(*backend);
+      if (const auto plain = policies.plain_backend_of(*backend)) backends_.insert(*plain);
     }
     policies.apply_to(route, backend);
     sources_.back().is_pattern = policies.makes_pattern_of(route.match.path);
@@ -332,11 +333,23 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
   return tls;
 }
 
+/// Those of a host's certificates that are for its alias, too; without any it is as if nobody said
+/// anything about TLS.
+HostTls tls_of_alias(const HostInput& input, HostTls tls) {
+  std::erase_if(tls.certificates, [&](const NamespacedName& secret) {
+    const auto* certificate = input.certificate(secret);
+    return !certificate || !*certificate || !(*certificate)->covers(input.alias);
+  });
+  if (tls.certificates.empty()) return {};
+  return tls;
+}
+
 /// `canaries` give other ways to what the shares of `input` have.
 BuiltHost build_own_host(const HostInput& input, const HostShares& canaries) {
   BuiltHost built;
-  built.host.name = input.name;
+  built.host.name = input.alias.empty() ? input.name : input.alias;
   built.own_tls = settle_tls(input, built.problems);
+  if (!input.alias.empty()) built.own_tls = tls_of_alias(input, std::move(built.own_tls));
   const HostTls& tls = built.own_tls.is_mapped ? built.own_tls : input.wildcard_tls;
   for (const auto& certificate : tls.certificates) {
     built.host.certificates.push_back(to_string(certificate));
@@ -381,6 +394,18 @@ BuiltHost build_www_host(const HostInput& input) {
   return built;
 }
 
+/// Further names of the hosts that an Ingress has rules for.
+void add_aliases(std::map<std::string, HostShare>& shares, const Policies& policies) {
+  if (shares.empty()) return;
+  HostShare alias = shares.begin()->second;
+  alias.rules.clear();
+  for (const auto& [host, share] : shares) {
+    if (!share.rules.empty()) alias.alias_of.push_back(host);
+  }
+  if (alias.alias_of.empty()) return;
+  for (const auto& name : policies.aliases) shares.try_emplace(name, alias);
+}
+
 /// "www.a.example" for "a.example", and the other way round.
 void add_www_shares(std::map<std::string, HostShare>& shares) {
   std::vector<std::pair<std::string, HostShare>> others;
@@ -411,13 +436,14 @@ std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
     shares[""].ingress = &ingress;
     shares[""].policies = policies;
   }
+  add_aliases(shares, *policies);
   if (policies->from_to_www) add_www_shares(shares);
   return shares;
 }
 
 BuiltHost build_host(const HostInput& input) {
   const auto is_special = [](const auto& entry) {
-    return !entry.second.www_of.empty() || entry.second.policies->canary.is_on;
+    return !is_of_own_host(entry.second) || entry.second.policies->canary.is_on;
   };
   if (!input.shares.empty() && std::ranges::none_of(input.shares, is_special)) {
     return build_own_host(input, {});
@@ -426,6 +452,7 @@ BuiltHost build_host(const HostInput& input) {
   HostShares www;
   HostShares canaries;
   for (const auto& [age, share] : input.shares) {
+    if (!share.alias_of.empty()) continue;
     const bool is_canary = share.policies->canary.is_on;
     (is_canary ? canaries : share.www_of.empty() ? own : www).emplace(age, share);
   }
@@ -433,7 +460,8 @@ BuiltHost build_host(const HostInput& input) {
     return HostInput{input.name,         shares,
                      input.wildcard_tls, input.default_backend,
                      input.defaults,     input.certificate,
-                     input.config_map,   input.service_policies};
+                     input.config_map,   input.service_policies,
+                     input.alias};
   };
   const bool is_default = input.name.empty() && input.default_backend;
   if (!own.empty() || is_default) return build_own_host(with(own), canaries);

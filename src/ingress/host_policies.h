@@ -24,6 +24,8 @@ class RoutePolicies {
   /// Sets all that comes from annotations. The route has its match and its backends, of which
   /// `backend` is one.
   void apply_to(table::Route& route, const std::optional<BackendKey>& backend) const;
+  /// Who gets the requests that come without TLS to a route with that backend; nothing: the same.
+  std::optional<BackendKey> plain_backend_of(const BackendKey& backend) const;
   /// Whether the path is a regular expression, and so makes all of the host's paths such.
   bool makes_pattern_of(const std::string& path) const;
 

@@ -5,6 +5,7 @@
 
 #include "ingress/annotation_reader.h"
 #include "ingress/ingress_check.h"
+#include "ingress/tcp_services.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -202,10 +203,7 @@ void Translator::put_secret(kube::Object object, const NamespacedName& name) {
   const auto before = store_.checked_certificate(name);
   store_.put(std::move(object));
   touch_policies_of(kube::Kind::Secret, name);
-  if (users_.contains(name)) {
-    dirty_users_.insert(name);
-    insert_all(ingresses_by_secret_, name, dirty_checks_);
-  }
+  touch_users(name);
   // A renewed certificate for the same names changes no host.
   if (before && is_same_check(before.get(), store_.find_certificate(name))) {
     if (certificates_.contains(name)) dirty_certificates_.insert(name);
@@ -288,7 +286,16 @@ void Translator::touch_secret(const NamespacedName& name) {
   insert_all(ingresses_by_secret_, name, dirty_checks_);
   if (certificates_.contains(name)) dirty_certificates_.insert(name);
   if (trusts_.contains(name)) dirty_trusts_.insert(name);
-  if (users_.contains(name)) dirty_users_.insert(name);
+  touch_users(name);
+}
+
+void Translator::touch_users(const NamespacedName& secret) {
+  for (const bool is_map : {false, true}) {
+    const UserSource source{secret, is_map};
+    if (!users_.contains(source)) continue;
+    dirty_users_.insert(source);
+    insert_all(ingresses_by_secret_, secret, dirty_checks_);
+  }
 }
 
 void Translator::serve(const NamespacedName& name) {
@@ -358,6 +365,7 @@ Changes Translator::update() {
   update_default_backend();
   update_hosts(changes);
   update_settings(changes);
+  update_tcp_services(changes);
   update_backends(changes);
   update_certificates(changes);
   update_trusts(changes);
@@ -465,7 +473,19 @@ void Translator::update_default_backend() {
   dirty_hosts_.insert("");
 }
 
+/// Who is served under another name as well, is so there, too.
+void Translator::touch_aliases() {
+  std::set<std::string> names;
+  for (const auto& host : dirty_hosts_) {
+    const auto found = hosts_.find(host);
+    if (found == hosts_.end()) continue;
+    for (auto& alias : aliases_of(found->second.shares)) names.insert(std::move(alias));
+  }
+  dirty_hosts_.merge(names);
+}
+
 void Translator::update_hosts(Changes& changes) {
+  touch_aliases();
   // Wildcards first: exact names under them may take over what they say about TLS. '*' sorts before
   // every letter, and so they are at the front; host "" is before them and has nothing to do with
   // it.
@@ -484,16 +504,23 @@ void Translator::update_host(const std::string& name, Changes& changes) {
   }
   HostNode& node = hosts_[name];
   Asked asked;
-  auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_, *defaults_,
-                           [&](const NamespacedName& secret) {
-                             asked.secrets.push_back(secret);
-                             return store_.find_certificate(secret);
-                           },
-                           [&](const NamespacedName& config_map) {
-                             asked.config_maps.push_back(config_map);
-                             return store_.find_config_map(config_map);
-                           },
-                           service_policies()});
+  const auto aliased = aliased_host(name, node.shares, shares_);
+  auto built =
+      build_host({aliased ? *aliased : name, aliased ? hosts_.at(*aliased).shares : node.shares,
+                  wildcard_tls_of(name), default_backend_, *defaults_,
+                  [&](const NamespacedName& secret) {
+                    asked.secrets.push_back(secret);
+                    return store_.find_certificate(secret);
+                  },
+                  [&](const NamespacedName& config_map) {
+                    asked.config_maps.push_back(config_map);
+                    return store_.find_config_map(config_map);
+                  },
+                  service_policies(), aliased ? name : std::string()});
+  if (aliased) built.problems.clear();  // told of the host itself
+  for (auto& problem : alias_problems(name, node.shares, aliased, shares_)) {
+    built.problems.push_back(std::move(problem));
+  }
   problems_.tell({ProblemBook::Kind::Host, name}, std::move(built.problems));
   index_host(name, node, built, std::move(asked));
   if (!built.is_there) {
@@ -533,8 +560,8 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   for (const auto& trust : built.trusts) use_trust(trust);
   for (const auto& trust : node.trusts) drop_trust(trust);
   node.trusts = std::move(built.trusts);
-  for (const auto& secret : built.users) use_users(secret);
-  for (const auto& secret : node.users) drop_users(secret);
+  for (const auto& source : built.users) use_users(source);
+  for (const auto& source : node.users) drop_users(source);
   node.users = std::move(built.users);
   for (const auto& secret : node.asked.secrets) erase_from(hosts_by_secret_, secret, name);
   for (const auto& secret : asked.secrets) hosts_by_secret_[secret].insert(name);
@@ -586,6 +613,26 @@ void Translator::update_ticket_seed(Changes& changes) {
   } else {
     changes.removes.push_back({table::ResourceKind::TicketSeed, {}});
   }
+}
+
+void Translator::update_tcp_services(Changes& changes) {
+  if (!options_.tcp_services) return;
+  auto read = read_tcp_services(options_, global_, store_);
+  use_backends(read.backends);
+  drop_backends(tcp_backends_);
+  tcp_backends_ = std::move(read.backends);
+  std::map<std::uint16_t, table::TcpService> services;
+  for (auto& service : read.services) {
+    const auto former = tcp_services_.find(service.port);
+    if (former == tcp_services_.end() || former->second != service) {
+      changes.upserts.emplace_back(service);
+    }
+    services.emplace(service.port, std::move(service));
+  }
+  for (const auto& [port, service] : tcp_services_) {
+    if (!services.contains(port)) changes.removes.push_back(table::key_of(service));
+  }
+  tcp_services_ = std::move(services);
 }
 
 void Translator::update_backends(Changes& changes) {
@@ -654,18 +701,27 @@ void Translator::update_trusts(Changes& changes) {
   }
 }
 
+std::vector<NamespacedName> Translator::certificates() const {
+  std::vector<NamespacedName> names;
+  for (const auto& [name, node] : certificates_) {
+    if (node.published) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 void Translator::update_users(Changes& changes) {
-  for (const auto& secret : std::exchange(dirty_users_, {})) {
-    const auto found = users_.find(secret);
+  for (const auto& source : std::exchange(dirty_users_, {})) {
+    const auto found = users_.find(source);
     if (found == users_.end()) continue;
     UsersNode& node = found->second;
-    auto made = node.users == 0 ? std::nullopt : make_users(store_, secret);
+    auto made = node.users == 0 ? std::nullopt : make_users(store_, source);
     if (node.made != made) {
       node.made = made;
       if (made) {
         changes.upserts.emplace_back(*std::move(made));
       } else {
-        changes.removes.push_back({table::ResourceKind::Users, to_string(secret)});
+        changes.removes.push_back({table::ResourceKind::Users, to_string(source)});
       }
     }
     if (node.users == 0) users_.erase(found);
@@ -732,12 +788,12 @@ void Translator::use_trust(const NamespacedName& name) {
   if (trusts_[name].users++ == 0) dirty_trusts_.insert(name);
 }
 
-void Translator::use_users(const NamespacedName& secret) {
-  if (users_[secret].users++ == 0) dirty_users_.insert(secret);
+void Translator::use_users(const UserSource& source) {
+  if (users_[source].users++ == 0) dirty_users_.insert(source);
 }
 
-void Translator::drop_users(const NamespacedName& secret) {
-  if (--users_.at(secret).users == 0) dirty_users_.insert(secret);
+void Translator::drop_users(const UserSource& source) {
+  if (--users_.at(source).users == 0) dirty_users_.insert(source);
 }
 
 void Translator::drop_trust(const NamespacedName& name) {
@@ -751,7 +807,7 @@ FindServicePolicies Translator::service_policies() const {
 
 BuiltBackend Translator::build(const BackendKey& key) const {
   auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
-                             options_.allow_loopback);
+                             {options_.allow_loopback, is_by_address(key, claims_, *defaults_)});
   apply_claims(built.backend, key, claims_, primaries_, *defaults_,
                backend_policy_of(key, index_, store_).get());
   return built;

@@ -18,6 +18,7 @@
 #include "ingress/options.h"
 #include "ingress/policy_index.h"
 #include "ingress/problem_book.h"
+#include "ingress/server_alias.h"
 #include "kube/source.h"
 #include "table/table.h"
 
@@ -56,6 +57,9 @@ class Translator {
   const std::map<kube::ObjectRef, std::vector<PolicyVerdict>>& policy_verdicts() const {
     return verdicts_;
   }
+  std::size_t served() const { return served_.size(); }
+  /// Secrets of which a certificate is in the table.
+  std::vector<NamespacedName> certificates() const;
 
  private:
   using NameSet = std::set<NamespacedName>;
@@ -76,7 +80,7 @@ class Translator {
     Asked asked;
     std::vector<NamespacedName> certificates;
     std::vector<NamespacedName> trusts;
-    std::vector<NamespacedName> users;
+    std::vector<UserSource> users;
   };
   struct BackendNode {
     std::size_t users = 0;
@@ -124,12 +128,14 @@ class Translator {
   void update_shares();
   void update_verdicts(Changes& changes);
   void update_default_backend();
+  void touch_aliases();
   void update_hosts(Changes& changes);
   void update_host(const std::string& name, Changes& changes);
   void remove_host(const std::string& name, Changes& changes);
   void index_host(const std::string& name, HostNode& node, BuiltHost& built, Asked asked);
   void update_settings(Changes& changes);
   void update_ticket_seed(Changes& changes);
+  void update_tcp_services(Changes& changes);
   void update_backends(Changes& changes);
   void update_certificates(Changes& changes);
   void update_trusts(Changes& changes);
@@ -145,8 +151,9 @@ class Translator {
   void drop_certificate(const NamespacedName& name);
   void use_trust(const NamespacedName& name);
   void drop_trust(const NamespacedName& name);
-  void use_users(const NamespacedName& secret);
-  void drop_users(const NamespacedName& secret);
+  void use_users(const UserSource& source);
+  void drop_users(const UserSource& source);
+  void touch_users(const NamespacedName& secret);
   BuiltBackend build(const BackendKey& key) const;
   FindServicePolicies service_policies() const;
   const std::shared_ptr<const Policies>& defaults_of(const kube::Ingress& ingress);
@@ -158,6 +165,10 @@ class Translator {
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
   };
+  const FindShares shares_ = [this](const std::string& host) {
+    const auto found = hosts_.find(host);
+    return found == hosts_.end() ? nullptr : &found->second.shares;
+  };
   ProblemBook problems_;
 
   // The table, and what it is made from.
@@ -165,12 +176,14 @@ class Translator {
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
   ByName<TrustNode> trusts_;
-  ByName<UsersNode> users_;
+  std::map<UserSource, UsersNode> users_;
   GlobalSettings global_;
   std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
   std::map<kube::ObjectRef, std::shared_ptr<const Policies>> class_defaults_;      // by WeirConfig
   std::optional<table::Settings> settings_;
   std::optional<table::TicketSeed> ticket_seed_;
+  std::map<std::uint16_t, table::TcpService> tcp_services_;  // as published
+  std::vector<BackendKey> tcp_backends_;
   std::optional<NamespacedName> default_certificate_;  // while it is usable
   std::optional<BackendKey> default_backend_;          // while it is usable
 
@@ -195,7 +208,7 @@ class Translator {
   std::set<BackendKey> dirty_backends_;
   NameSet dirty_certificates_;
   NameSet dirty_trusts_;
-  NameSet dirty_users_;
+  std::set<UserSource> dirty_users_;
   NameSet dirty_checks_;  // Ingresses
   NameSet dirty_shares_;  // Ingresses
   std::set<kube::ObjectRef> dirty_policies_;

@@ -11,6 +11,12 @@ namespace {
 /// Beyond timeoutSeconds, at which the server should end a watch by itself.
 constexpr std::chrono::seconds kWatchGrace{30};
 
+WatchEnd end_of(const ApiReply& reply, const std::optional<WatchFailure>& failure) {
+  if (failure) return failure->code == 410 ? WatchEnd::Gone : WatchEnd::Error;
+  if (reply.status == ApiStatus::Expired) return WatchEnd::Gone;
+  return reply.status == ApiStatus::Ok ? WatchEnd::Eof : WatchEnd::Error;
+}
+
 }  // namespace
 
 /// Cuts what a watch brings into lines, and tells them by the piece: events that came together are
@@ -89,6 +95,7 @@ class ListWatch::Stream {
   void hear() {
     heard_ = true;
     owner_.succeeded();
+    owner_.stats_.heard(owner_.kind_);
   }
 
   void flush() {
@@ -111,14 +118,17 @@ ListWatch::ListWatch(Kind kind, std::shared_ptr<Credentials> credentials, ListWa
     : kind_(kind),
       options_(std::move(options)),
       sink_(std::move(sink)),
+      stats_(credentials->stats()),
       client_(std::move(credentials), options_.timeouts),
-      backoff_(options_.backoff_first, options_.backoff_max) {}
+      backoff_(options_.backoff_first, options_.backoff_max) {
+  stats_.watches(kind_);
+}
 
 void ListWatch::run() {
   while (!stopped()) {
     const auto next = version_.empty() ? list() : watch();
     if (next == Next::Go) continue;
-    if (next == Next::RelistLater) version_.clear();
+    if (next == Next::RelistLater && !version_.empty()) list_anew(ListReason::Refused);
     if (!wait(next)) return;
   }
 }
@@ -188,6 +198,8 @@ ListWatch::Next ListWatch::list() {
     if (continue_token.empty()) break;
   }
   succeeded();
+  stats_.listed(kind_, list_reason_);
+  stats_.heard(kind_);
   version_ = version;
   heard_since_list_ = false;
   for (const auto& ref : before) {
@@ -249,7 +261,13 @@ ListWatch::Next ListWatch::watch() {
   const auto reply = client_.get(
       target, [&](std::string_view piece) { return stream.feed(piece); }, timeout + kWatchGrace);
   heard_since_list_ = heard_since_list_ || stream.heard();
+  if (!stopped()) stats_.watch_ended(kind_, end_of(reply, stream.failure()));
   return after_watch(reply, stream, Clock::now() - begin);
+}
+
+void ListWatch::list_anew(ListReason reason) {
+  version_.clear();
+  list_reason_ = reason;
 }
 
 ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stream,
@@ -267,7 +285,7 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
   }
   switch (reply.status) {
     case ApiStatus::Ok:
-      if (!stream.heard() && lasted >= options_.silent_watch) version_.clear();
+      if (!stream.heard() && lasted >= options_.silent_watch) list_anew(ListReason::Silent);
       if (!stream.heard() && lasted < options_.short_watch) {
         return failed({ApiStatus::Refused, 0, std::nullopt, "ended at once", {}}, "watch");
       }
@@ -290,9 +308,8 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
 ListWatch::Next ListWatch::expired(bool heard) {
   util::log::info("watch of {}: the server no longer has its version, listing again",
                   resource_name(kind_));
-  if (!heard) return Next::RelistLater;
-  version_.clear();
-  return Next::Go;
+  list_anew(ListReason::Gone);
+  return heard ? Next::Go : Next::RelistLater;
 }
 
 bool ListWatch::may_be_absent(ApiStatus status) const {

@@ -80,6 +80,8 @@ class ListWatch {
   Next watch();
   Next after_watch(const ApiReply& reply, const Stream& stream, Clock::duration lasted);
   Next expired(bool heard);
+  /// The next list is for this reason.
+  void list_anew(ListReason reason);
 
   void take(Decoded decoded, SourceEvents& events);
   bool may_be_absent(ApiStatus status) const;
@@ -93,11 +95,13 @@ class ListWatch {
   const Kind kind_;
   const ListWatchOptions options_;
   const Source::Sink sink_;
+  ApiStats& stats_;  // the credentials', which the client holds
   ApiClient client_;
   util::Backoff backoff_;
   std::mt19937_64 random_{std::random_device{}()};
 
-  std::string version_;        // where to watch from; empty: list first
+  std::string version_;  // where to watch from; empty: list first
+  ListReason list_reason_ = ListReason::Initial;
   std::set<ObjectRef> known_;  // told, or told of as a problem
   bool heard_since_list_ = false;
   std::optional<std::chrono::seconds> retry_after_;

@@ -199,7 +199,7 @@ struct Secret {
   ObjectMeta meta;
   std::string type;
   /// Decoded from base64. Only the keys that weir reads: tls.crt, tls.key, tls.ocsp-staple, ca.crt,
-  /// ca.crl, session-ticket-key.
+  /// ca.crl, session-ticket-key, auth; and what has the hash of a password as its value.
   std::map<std::string, std::string> data;
 
   bool operator==(const Secret&) const = default;

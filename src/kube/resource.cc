@@ -62,4 +62,8 @@ std::string resource_name(Kind kind) {
   return *group == '\0' ? std::string(plural) : std::string(plural) + '.' + group;
 }
 
+std::string short_name(Kind kind) {
+  return resource_of(kind).plural;
+}
+
 }  // namespace weir::kube

@@ -17,5 +17,7 @@ std::string resource_selector(Kind kind, const std::string& name);
 
 /// As RBAC names it: "ingresses.networking.k8s.io".
 std::string resource_name(Kind kind);
+/// "ingresses".
+std::string short_name(Kind kind);
 
 }  // namespace weir::kube

@@ -99,6 +99,7 @@ class World {
   kube::Service service() {
     auto service = test::service(one_of(services_), one_of<std::int32_t>({80, 81}));
     service.meta.ns = one_of<std::string>({"default", "team"});
+    service.cluster_ip = one_of<std::string>({"10.96.0.1", "None", ""});
     if (upto(2) == 0) service.ports[0].name = "web";
     if (upto(5) == 0) {
       service.type = "ExternalName";
@@ -132,6 +133,8 @@ class World {
     if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
     if (upto(3) == 0) secret.data["tls.ocsp-staple"] = "rubbish";
     if (upto(4) == 0) secret.data.clear();
+    if (upto(2) == 0) secret.data["auth"] = "a:{PLAIN}b";
+    if (upto(3) == 0) secret.data["anna"] = "{PLAIN}c";
     if (upto(1) == 0) secret.data["ca.crt"] = upto(4) == 0 ? "rubbish" : pair.certificate_pem;
     return secret;
   }
@@ -190,7 +193,18 @@ class World {
     return config;
   }
 
+  kube::ConfigMap tcp_services() {
+    kube::ConfigMap map;
+    map.meta = test::meta("tcp");
+    for (int i = upto(3); i > 0; --i) {
+      map.data[one_of<std::string>({"5000", "5001", "80", "x"})] = one_of<std::string>(
+          {"default/v1:80", "team/v2:web", "default/v1:80:PROXY", "default/nobody:1", "bad"});
+    }
+    return map;
+  }
+
   kube::ConfigMap config_map() {
+    if (upto(3) == 0) return tcp_services();
     if (upto(1) == 0) return headers();
     kube::ConfigMap config_map;
     config_map.meta = test::meta("settings");
@@ -239,6 +253,15 @@ class World {
       {"nginx.ingress.kubernetes.io/auth-proxy-set-headers", {"default/headers"}},
       {"nginx.ingress.kubernetes.io/default-backend", {"v1", "v2", "nobody"}},
       {"nginx.ingress.kubernetes.io/custom-http-errors", {"404", "404,503", "bad"}},
+      {"nginx.ingress.kubernetes.io/server-alias",
+       {"a.x.example", "z.example", "z.example,*.x.example", "~bad", "y.example,q.x.example"}},
+      {"nginx.ingress.kubernetes.io/server-alias", {"z.example", "q.x.example"}},
+      {"nginx.ingress.kubernetes.io/service-upstream", {"true", "false"}},
+      {"nginx.ingress.kubernetes.io/mirror-target", {"http://copy.example$request_uri"}},
+      {"weir.dev/plain-http-port", {"81", "web"}},
+      {"nginx.ingress.kubernetes.io/auth-type", {"basic"}},
+      {"nginx.ingress.kubernetes.io/auth-secret", {"s1", "s2"}},
+      {"nginx.ingress.kubernetes.io/auth-secret-type", {"auth-file", "auth-map"}},
   };
   const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
 };
@@ -296,6 +319,7 @@ TEST_P(TranslatorProperty, AnySequenceOfChangesEndsInTheTableOfItsObjects) {
   options.serve_classless = world.upto(1) == 0;
   if (world.upto(1) == 0) options.default_backend = NamespacedName{"default", "fallback"};
   if (world.upto(1) == 0) options.config_map = NamespacedName{"default", "settings"};
+  if (world.upto(1) == 0) options.tcp_services = NamespacedName{"default", "tcp"};
   if (world.upto(1) == 0) options.default_certificate = NamespacedName{"team", "s1"};
   Follower follower(options);
 

@@ -4,6 +4,7 @@
 #include "kube/api_source.h"
 #include "kube/recorder.h"
 #include "support/scripted_api_server.h"
+#include "support/socket.h"
 #include "support/temp_folder.h"
 
 namespace weir::kube {
@@ -39,7 +40,8 @@ class ListWatchTest : public ::testing::Test {
   void start() {
     auto credentials = Credentials::open(access_);
     ASSERT_TRUE(credentials) << credentials.error().detail;
-    source_ = std::make_unique<ApiSource>(*credentials, options_);
+    credentials_ = *credentials;
+    source_ = std::make_unique<ApiSource>(credentials_, options_);
     source_->start(recorder_.sink());
   }
   void put(const std::string& name, const std::string& value) {
@@ -66,6 +68,7 @@ class ListWatchTest : public ::testing::Test {
   ClusterAccess access_;
   ApiSourceOptions options_;
   Recorder recorder_;
+  std::shared_ptr<Credentials> credentials_;
   std::unique_ptr<ApiSource> source_;
 };
 
@@ -150,6 +153,44 @@ TEST_F(ListWatchTest, ListsAgainWhenItsVersionIsGone) {
     ASSERT_THAT(state.calls, SizeIs(calls + 1));
     EXPECT_THAT(state.calls.back().removes, ElementsAre(ref("goes")));
   }
+}
+
+TEST_F(ListWatchTest, CountsWhatHappens) {
+  put("a", "1");
+  start();
+  server_.wait_requests("watch", 1);
+  server_.end_watches();
+  server_.wait_requests("watch", 2);
+  put("a", "2");
+  wait_value("a", "2");
+  server_.go_away();
+  server_.remove(kPath, "a");
+  server_.compact();
+  server_.come_back();
+  server_.wait_requests("list", 2);
+  const auto watched = [this] { return credentials_->stats().now().kinds[Kind::ConfigMap]; };
+  const auto restarts = [&](WatchEnd end) {
+    return watched().restarts[static_cast<std::size_t>(end)];
+  };
+  const auto lists = [&](ListReason reason) {
+    return watched().lists[static_cast<std::size_t>(reason)];
+  };
+  EXPECT_TRUE(test::eventually([&] { return lists(ListReason::Gone) == 1; }));
+  EXPECT_EQ(lists(ListReason::Initial), 1U);
+  EXPECT_EQ(restarts(WatchEnd::Eof), 1U);
+  EXPECT_EQ(restarts(WatchEnd::Gone), 1U);
+  EXPECT_GE(restarts(WatchEnd::Error), 1U);
+  EXPECT_GT(watched().last_event, 1e9);
+  EXPECT_EQ(credentials_->stats().now().kinds.size(), 1U);
+  // Two lists and the first watch; what was still under way broke off.
+  const auto numbers = credentials_->stats().now();
+  EXPECT_GE(numbers.requests.at({"GET", "200"}), 3U);
+  EXPECT_GE(numbers.requests.at({"GET", "<error>"}), 1U);
+  std::uint64_t timed = 0;
+  for (const auto count : numbers.times.at("GET").buckets) timed += count;
+  std::uint64_t asked = 0;
+  for (const auto& [what, count] : numbers.requests) asked += count;
+  EXPECT_EQ(timed, asked);
 }
 
 TEST_F(ListWatchTest, ReadsPages) {

@@ -172,9 +172,11 @@ spec:
     preStop: # without native sidecars it stays until the proxy, which answers on this port, has ended
       exec:
         command:
-          - bash
-          - -c
-          - while (exec 3<>/dev/tcp/127.0.0.1/{{ $controller.metrics.port }}) 2>/dev/null; do sleep 1; done
+          - weirctl
+          - wait
+          - http://127.0.0.1:{{ $controller.metrics.port }}/
+          - --gone
+          - --timeout={{ $controller.terminationGracePeriodSeconds }}s
   {{- end }}
   command: [weir-controller]
   args:
@@ -208,12 +210,23 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- define "weir.metricsCompat" -}}
+{{- if .Values.controller.metrics.compat.ingressNginx }}
+- --metrics-compat=ingress-nginx
+{{- $class := .Values.controller.ingressClassResource.controllerValue }}
+{{- if not (has $class (list "weir.dev/ingress" "k8s.io/ingress-nginx")) }}
+- --metrics-compat-class={{ $class }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "weir.controllerArgs" -}}
 {{- $controller := .Values.controller -}}
 {{- $class := $controller.ingressClassResource -}}
 - --source=kube
 - --socket=/run/weir/weir.sock
 - --metrics-listen=:{{ $controller.metrics.controllerPort }}
+{{- include "weir.metricsCompat" . }}
 - --configmap={{ include "weir.configMapNamespace" . }}/{{ include "weir.fullname" . }}
 - --controller-class={{ $class.controllerValue }}
 {{- if eq $class.controllerValue "weir.dev/ingress" }}
@@ -286,12 +299,17 @@ spec:
         seconds: {{ $delay }}
       {{- else }}
       exec:
-        command: [sleep, {{ $delay | quote }}]
+        command: [weirctl, wait, --timeout={{ $delay }}s]
       {{- end }}
   {{- end }}
-  {{- with .Values.proxy.extraEnvs }}
+  {{- if or $controller.metrics.compat.ingressNginx .Values.proxy.extraEnvs }}
   env:
+    {{- if $controller.metrics.compat.ingressNginx }}
+    {{- include "weir.podIdentity" . | nindent 4 }}
+    {{- end }}
+    {{- with .Values.proxy.extraEnvs }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   ports:
     {{- range $name := list "http" "https" }}
@@ -328,6 +346,7 @@ spec:
 - --http=:{{ $controller.containerPort.http }}
 - --https=:{{ $controller.containerPort.https }}
 - --admin=:{{ $controller.metrics.port }}
+{{- include "weir.metricsCompat" . }}
 - --drain-timeout={{ include "weir.drainTimeout" . }}s
 {{- with .Values.proxy }}
 {{- if .threads }}

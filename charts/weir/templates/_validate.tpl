@@ -118,12 +118,12 @@
 {{- if (dig "enabled" false (.Values.defaultBackend | default dict)) -}}
 {{- fail "defaultBackend.enabled: deploy that Service yourself and name it in controller.extraArgs.default-backend-service; without one, weir answers 404 itself" -}}
 {{- end -}}
-{{- range list "source" "socket" "metrics-listen" -}}
+{{- range list "source" "socket" "metrics-listen" "metrics-compat" -}}
 {{- if hasKey $controller.extraArgs . -}}
 {{- fail (printf "controller.extraArgs.%s is set by the chart" .) -}}
 {{- end -}}
 {{- end -}}
-{{- range list "socket" "http" "https" "admin" "state-file" "drain-timeout" -}}
+{{- range list "socket" "http" "https" "admin" "state-file" "drain-timeout" "metrics-compat" -}}
 {{- if hasKey $.Values.proxy.extraArgs . -}}
 {{- fail (printf "proxy.extraArgs.%s is set by the chart" .) -}}
 {{- end -}}
