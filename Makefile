@@ -20,7 +20,7 @@ CTEST = $(KUBE) && export KUBEBUILDER_ASSETS && ctest -j $(JOBS) --no-tests=erro
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: release-tree ## optimised weir-controller, weir-proxy and weirctl, in build/bin
@@ -47,6 +47,17 @@ faults: release-tree ## tunnels over lossy, dead and cut networks of their own; 
 
 .PHONY: image
 image: ## the container image, by docker, podman or buildah: build/image/weir.tar
+	@tools/image
+
+IMAGE ?= build/image/weir.tar
+E2E_FLAGS ?=
+.PHONY: e2e
+e2e: release-tree $(IMAGE) ## weir in a real one-node cluster of its own, as root (10 minutes; the first time 35)
+	@tools/install-packages build e2e
+	@cmake --build --preset release -j $(JOBS) --target $(PROGRAMS:%=bin/%) weir_cluster_app
+	@tests/cluster/run $(IMAGE:%=--image=%) $(E2E_FLAGS)
+
+build/image/weir.tar: $(shell find src cmd cmake CMakeLists.txt CMakePresets.json Dockerfile tools/image* tools/install-packages -type f)
 	@tools/image
 
 .PHONY: check
@@ -119,6 +130,13 @@ bench-propagation: release-tree ## how long a change takes on a real API server:
 	@cmake --build --preset release -j $(JOBS) --target weir_bench_propagation
 	@tools/kube-assets >/dev/null
 	@bench/run --suite propagation
+
+.PHONY: bench-control
+bench-control: release-tree ## 10 000 Ingresses on a real API server, 100 000 routes of a folder, as root: bench/results/
+	@tools/install-packages build test
+	@cmake --build --preset release -j $(JOBS) --target weir_bench_control
+	@tools/kube-assets >/dev/null
+	@bench/run --suite control $(BENCH_FLAGS)
 
 .PHONY: format
 format: ## lay out all C++ files with clang-format

@@ -7,7 +7,7 @@ namespace {
 constexpr std::string_view kBash = R"(_weirctl() {
   local word=${COMP_WORDS[COMP_CWORD]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "run lint migrate explain version completion --help" -- "$word"))
+    COMPREPLY=($(compgen -W "run lint migrate explain wait version completion --help" -- "$word"))
     return
   fi
   local input="--ingress-class --controller-class --configmap --help"
@@ -18,6 +18,7 @@ constexpr std::string_view kBash = R"(_weirctl() {
     lint) flags=$input ;;
     migrate) flags="--output --kubeconfig --watch-namespace --timeout $input" ;;
     explain) flags="--method --header $input" ;;
+    wait) flags="--status --gone --timeout --help" ;;
   esac
   if [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$word"))
@@ -37,7 +38,7 @@ complete -F _weirctl weirctl kubectl-weir
 constexpr std::string_view kZsh = R"(#compdef weirctl kubectl-weir
 _weirctl() {
   if (( CURRENT == 2 )); then
-    compadd run lint migrate explain version completion --help
+    compadd run lint migrate explain wait version completion --help
     return
   fi
   local -a input=(--ingress-class --controller-class --configmap --help)
@@ -48,6 +49,7 @@ _weirctl() {
     lint) flags=($input) ;;
     migrate) flags=(--output --kubeconfig --watch-namespace --timeout $input) ;;
     explain) flags=(--method --header $input) ;;
+    wait) flags=(--status --gone --timeout --help) ;;
   esac
   if [[ $words[CURRENT] == -* ]]; then
     compadd -a flags
@@ -65,7 +67,7 @@ compdef _weirctl weirctl kubectl-weir
 )";
 
 constexpr std::string_view kFish = R"(complete -c weirctl -f
-complete -c weirctl -n __fish_use_subcommand -a 'run lint migrate explain version completion'
+complete -c weirctl -n __fish_use_subcommand -a 'run lint migrate explain wait version completion'
 complete -c weirctl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 complete -c weirctl -n '__fish_seen_subcommand_from run' -a '(__fish_complete_directories)'
 for flag in http https admin log-level
@@ -83,6 +85,10 @@ end
 for flag in method header
   complete -c weirctl -n '__fish_seen_subcommand_from explain' -l $flag -r
 end
+for flag in status timeout
+  complete -c weirctl -n '__fish_seen_subcommand_from wait' -l $flag -r
+end
+complete -c weirctl -n '__fish_seen_subcommand_from wait' -l gone
 )";
 
 }  // namespace

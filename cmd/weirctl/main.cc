@@ -10,6 +10,7 @@
 #include "weirctl/lint.h"
 #include "weirctl/migrate.h"
 #include "weirctl/run.h"
+#include "weirctl/wait.h"
 
 namespace {
 
@@ -19,6 +20,7 @@ constexpr char kUsage[] = R"(weirctl: a Kubernetes ingress controller on this ma
   weirctl lint PATH [flags]              say what is wrong with manifests
   weirctl migrate report [PATH] [flags]  say what a move from ingress-nginx means for them
   weirctl explain URL PATH [flags]       say where a request would go, and why
+  weirctl wait [URL] [flags]             wait for an HTTP server, or for a time
   weirctl version                        print the version
   weirctl completion bash|zsh|fish       print a completion script
 
@@ -45,6 +47,7 @@ int main(int argc, char** argv) {
   if (command == "lint") return weir::weirctl::lint(args);
   if (command == "migrate") return weir::weirctl::migrate(args);
   if (command == "explain") return weir::weirctl::explain(args);
+  if (command == "wait") return weir::weirctl::wait(args);
   if (command == "completion") return complete(args);
   if (command == "docs") return weir::weirctl::docs(args);  // for whoever changes weir
   if (command == "version" || command == "--version") {

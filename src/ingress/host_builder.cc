@@ -34,11 +34,12 @@ class RouteCollector {
  public:
   explicit RouteCollector(BuiltHost& built) : built_(built) {}
 
-  void add_share(const HostShare& share, const RoutePolicies& policies) {
+  void add_share(const HostShare& share, const RoutePolicyMaker& maker) {
+    const auto policies = maker.make(share);
     for (const std::size_t rule : share.rules) {
       const auto& paths = share.ingress->rules[rule].paths;
       for (std::size_t i = 0; i < paths.size(); ++i) {
-        add_path({share.ingress, rule, i}, paths[i], policies);
+        add_path({share.ingress, rule, i}, paths[i], share, policies, maker);
       }
     }
   }
@@ -92,8 +93,8 @@ class RouteCollector {
     BackendKey backend;
   };
 
-  void add_path(const Source& source, const kube::IngressPath& path,
-                const RoutePolicies& policies) {
+  void add_path(const Source& source, const kube::IngressPath& path, const HostShare& share,
+                const RoutePolicies& policies, const RoutePolicyMaker& maker) {
     const kube::Ingress& ingress = *source.ingress;
     const auto backend = backend_key(ingress.meta.ns, path.backend);
     const std::string text = path.path.empty() ? "/" : path.path;
@@ -103,7 +104,9 @@ class RouteCollector {
         {text, kind}, Owner{&ingress, nullptr, built_.host.routes.size(), *backend});
     if (is_new) {
       sources_.push_back(source);
-      add_route({kind, text}, origin_of(ingress), backend, policies);
+      const auto of_service = maker.make_for_service(share, *backend);
+      add_route({kind, text}, origin_of(ingress), backend,
+                of_service ? of_service->routes : policies);
       return;
     }
     const auto& first = *owner->second.ingress;
@@ -246,8 +249,13 @@ void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
   built.wants_default_backend |= !backend;
-  routes.add_root(std::move(origin), backend ? backend : input.default_backend,
-                  share == nullptr ? policies.make_default() : policies.make(*share));
+  if (!backend) backend = input.default_backend;
+  const auto of_service =
+      share == nullptr || !backend ? std::nullopt : policies.make_for_service(*share, *backend);
+  routes.add_root(std::move(origin), backend,
+                  of_service         ? of_service->routes
+                  : share == nullptr ? policies.make_default()
+                                     : policies.make(*share));
 }
 
 bool lists(const kube::IngressTls& entry, const std::string& host) {
@@ -350,7 +358,7 @@ BuiltHost build_own_host(const HostInput& input, const HostShares& canaries) {
 
   const RoutePolicyMaker policies(input, tls.is_mapped, built);
   RouteCollector routes(built);
-  for (const auto& [age, share] : input.shares) routes.add_share(share, policies.make(share));
+  for (const auto& [age, share] : input.shares) routes.add_share(share, policies);
   for (const auto& [age, share] : canaries) routes.add_canary(share);
   add_default_route(input, policies, routes, built);
   routes.finish();
@@ -405,7 +413,7 @@ void add_www_shares(std::map<std::string, HostShare>& shares) {
     if (host.empty() || host.starts_with('*') || share.rules.empty()) continue;
     auto other = host.starts_with("www.") ? host.substr(4) : "www." + host;
     if (!is_valid_host(other)) continue;
-    others.emplace_back(std::move(other), HostShare{share.ingress, {}, share.policies, host});
+    others.emplace_back(std::move(other), HostShare{share.ingress, {}, share.policies, {}, host});
   }
   for (auto& [host, share] : others) shares.try_emplace(std::move(host), std::move(share));
 }
@@ -452,7 +460,8 @@ BuiltHost build_host(const HostInput& input) {
     return HostInput{input.name,         shares,
                      input.wildcard_tls, input.default_backend,
                      input.defaults,     input.certificate,
-                     input.config_map,   input.alias};
+                     input.config_map,   input.service_policies,
+                     input.alias};
   };
   const bool is_default = input.name.empty() && input.default_backend;
   if (!own.empty() || is_default) return build_own_host(with(own), canaries);

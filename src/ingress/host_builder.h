@@ -12,6 +12,7 @@
 #include "ingress/names.h"
 #include "ingress/object_store.h"
 #include "ingress/policies.h"
+#include "ingress/policy_settings.h"
 #include "ingress/user_list.h"
 #include "kube/objects.h"
 #include "kube/problem.h"
@@ -25,6 +26,8 @@ struct HostShare {
   /// Indices in spec.rules. Empty: it has no rules, and gives its default backend to host "".
   std::vector<std::size_t> rules;
   std::shared_ptr<const Policies> policies;
+  /// The TunnelPolicy that is in `policies` already; nullptr: none is.
+  std::shared_ptr<const PolicySettings> tunnel_policy = {};
   /// If not empty, all that it gives: where nobody gives anything else, a redirect to that host
   /// (from-to-www-redirect).
   std::string www_of = {};
@@ -54,6 +57,10 @@ struct HostTls {
   bool operator==(const HostTls&) const = default;
 };
 
+/// Those that count for a port of a Service: none, one or two.
+using FindServicePolicies =
+    std::function<std::vector<std::shared_ptr<const PolicySettings>>(const BackendKey&)>;
+
 struct HostInput {
   const std::string& name;
   const HostShares& shares;
@@ -67,6 +74,8 @@ struct HostInput {
   std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
   /// Asked only for ConfigMaps that this host depends on.
   FindConfigMap config_map;
+  /// The policies of the Service behind a backend; nullptr: nobody has such.
+  FindServicePolicies service_policies = {};
   /// The name to build the host under, instead of its own: certificates are for that, and so is
   /// `wildcard_tls`. Empty: its own.
   std::string alias = {};

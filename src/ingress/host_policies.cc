@@ -236,6 +236,19 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   return {policies, has_rules, redirects, make_rules(share, input_, built_), std::move(tls)};
 }
 
+std::optional<ServiceRoutePolicies> RoutePolicyMaker::make_for_service(
+    const HostShare& share, const BackendKey& backend) const {
+  if (!input_.service_policies) return std::nullopt;
+  const auto settings = input_.service_policies(backend);
+  if (settings.empty()) return std::nullopt;
+  auto policies = std::make_shared<Policies>(*share.policies);
+  // What the Ingress's own policy says goes before.
+  for (const auto& one : settings) apply_settings(*one, share.tunnel_policy.get(), *policies);
+  HostShare own = share;
+  own.policies = policies;
+  return ServiceRoutePolicies{policies, make(own)};
+}
+
 RoutePolicies RoutePolicyMaker::make_default() const {
   return {input_.defaults, false, false, input_.defaults.rules_of_routes(), std::nullopt};
 }

@@ -12,6 +12,7 @@
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
+#include "ingress/policy_index.h"
 #include "ingress/server_alias.h"
 #include "ingress/tcp_services.h"
 #include "ingress/user_list.h"
@@ -37,6 +38,8 @@ class Run {
     }
     defaults_ = std::make_shared<const Policies>(global.policies);
     add_problems(check_options(options_, store_, global));
+    add_problems(check_classes(store_, options_));
+    for (const auto& [ref, policy] : store_.policies()) index_.put(policy);
     add_settings(global);
     const auto default_backend = usable_default_backend();
     collect_shares();
@@ -49,6 +52,7 @@ class Run {
     if (default_backend && !shares_.contains("")) add_host("", {}, default_backend, tls);
     add_tcp_services(global);
     add_backends();
+    judge_policies();
     return std::move(translation_);
   }
 
@@ -85,7 +89,8 @@ class Run {
   BuiltBackend build(const BackendKey& key) const {
     auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
                                {options_.allow_loopback, is_by_address(key, claims_, *defaults_)});
-    apply_claims(built.backend, key, claims_, primaries_, *defaults_);
+    apply_claims(built.backend, key, claims_, primaries_, *defaults_,
+                 backend_policy_of(key, index_, store_).get());
     return built;
   }
 
@@ -102,13 +107,17 @@ class Run {
         add_problems(check_unserved(ingress, store_, options_));
         continue;
       }
-      const auto read = read_annotations(ingress, defaults_);
+      served_.insert(name);
+      const auto* config = config_of(ingress, store_, options_);
+      const auto read = read_annotations(
+          ingress, config == nullptr ? defaults_ : make_class_defaults(*config, *defaults_));
       add_problems(read.problems);
       add_problems(check_ingress(ingress, *read.policies, store_));
+      add_problems(check_shadowed(ingress, index_, store_));
       for (const auto& key : backends_of(ingress)) {
         claims_[key].add(Age(ingress.meta), read.policies);
       }
-      for (auto& [host, share] : shares_of(ingress, read.policies)) {
+      for (auto& [host, share] : shares_under_policies(ingress, read.policies, index_)) {
         shares_[host].emplace(Age(ingress.meta), std::move(share));
       }
     }
@@ -131,7 +140,9 @@ class Run {
         {aliased ? *aliased : name, aliased ? shares_.at(*aliased) : shares, wildcard_tls,
          default_backend, *defaults_,
          [this](const NamespacedName& secret) { return store_.find_certificate(secret); },
-         config_maps_, aliased ? name : std::string()});
+         config_maps_,
+         [this](const BackendKey& backend) { return settings_of(backend, index_, store_); },
+         aliased ? name : std::string()});
     if (aliased) built.problems.clear();
     add_problems(alias_problems(name, shares, aliased, find));
     for (const auto& certificate : built.certificates) add_certificate(certificate);
@@ -146,6 +157,14 @@ class Run {
     add_problems(built.problems);
     tls[name] = built.own_tls;
     if (built.is_there) add(std::move(built.host));
+  }
+
+  void judge_policies() {
+    const PolicyWorld world{index_, store_,
+                            [this](const NamespacedName& name) { return served_.contains(name); }};
+    for (const auto& [ref, policy] : store_.policies()) {
+      add_problems(judge_policy(policy, world, options_).problems);
+    }
   }
 
   void add_tcp_services(const GlobalSettings& global) {
@@ -164,6 +183,8 @@ class Run {
 
   const Options& options_;
   ObjectStore store_;
+  PolicyIndex index_;
+  std::set<NamespacedName> served_;
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
   };

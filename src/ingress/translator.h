@@ -16,6 +16,7 @@
 #include "ingress/host_builder.h"
 #include "ingress/object_store.h"
 #include "ingress/options.h"
+#include "ingress/policy_index.h"
 #include "ingress/problem_book.h"
 #include "ingress/server_alias.h"
 #include "kube/source.h"
@@ -29,6 +30,7 @@ struct Changes {
   std::vector<table::ResourceKey> removes;  ///< sorted
   std::vector<kube::Problem> appeared;      ///< sorted
   std::vector<kube::Problem> disappeared;   ///< sorted
+  std::vector<kube::ObjectRef> judged;      ///< policies whose verdicts were made anew
 };
 
 /// Follows the cluster's objects and says what of the table changes with them, at a cost of what
@@ -51,6 +53,13 @@ class Translator {
   const ObjectStore& objects() const { return store_; }
   /// Whether the Ingress is there and of our class, as of the last `update`.
   bool serves(const NamespacedName& ingress) const { return served_.contains(ingress); }
+  /// What the status of policies is to say, as of the last `update`.
+  const std::map<kube::ObjectRef, std::vector<PolicyVerdict>>& policy_verdicts() const {
+    return verdicts_;
+  }
+  std::size_t served() const { return served_.size(); }
+  /// Secrets of which a certificate is in the table.
+  std::vector<NamespacedName> certificates() const;
 
  private:
   using NameSet = std::set<NamespacedName>;
@@ -95,6 +104,12 @@ class Translator {
   void put_ingress(kube::Object object, const NamespacedName& name);
   void put_slice(kube::Object object, const NamespacedName& name);
   void put_secret(kube::Object object, const NamespacedName& name);
+  void put_class(kube::Object object);
+  void put_policy(kube::Object object);
+  void remove_policy(const kube::ObjectRef& ref);
+  void touch_policy(const kube::Policy& policy);
+  void touch_policies_of(kube::Kind kind, const NamespacedName& name);
+  void touch_service_policy(const NamespacedName& service);
   void touch_backends(const NamespacedName& service);
   void touch_service(const NamespacedName& name);
   void touch_slice(const NamespacedName& name);
@@ -110,6 +125,8 @@ class Translator {
 
   void update_classes();
   void update_policies();
+  void update_shares();
+  void update_verdicts(Changes& changes);
   void update_default_backend();
   void touch_aliases();
   void update_hosts(Changes& changes);
@@ -138,9 +155,13 @@ class Translator {
   void drop_users(const UserSource& source);
   void touch_users(const NamespacedName& secret);
   BuiltBackend build(const BackendKey& key) const;
+  FindServicePolicies service_policies() const;
+  const std::shared_ptr<const Policies>& defaults_of(const kube::Ingress& ingress);
 
   const Options options_;
   ObjectStore store_;
+  PolicyIndex index_;
+  std::map<kube::ObjectRef, std::vector<PolicyVerdict>> verdicts_;
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
   };
@@ -158,6 +179,7 @@ class Translator {
   std::map<UserSource, UsersNode> users_;
   GlobalSettings global_;
   std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
+  std::map<kube::ObjectRef, std::shared_ptr<const Policies>> class_defaults_;      // by WeirConfig
   std::optional<table::Settings> settings_;
   std::optional<table::TicketSeed> ticket_seed_;
   std::map<std::uint16_t, table::TcpService> tcp_services_;  // as published
@@ -180,6 +202,7 @@ class Translator {
   // What has to be made anew.
   bool classes_changed_ = false;
   bool defaults_changed_ = false;
+  bool class_defaults_changed_ = false;
   bool default_backend_changed_ = true;
   std::set<std::string> dirty_hosts_;
   std::set<BackendKey> dirty_backends_;
@@ -187,6 +210,8 @@ class Translator {
   NameSet dirty_trusts_;
   std::set<UserSource> dirty_users_;
   NameSet dirty_checks_;  // Ingresses
+  NameSet dirty_shares_;  // Ingresses
+  std::set<kube::ObjectRef> dirty_policies_;
 };
 
 }  // namespace weir::ingress

@@ -81,14 +81,20 @@ ClientConnection::ClientConnection(WorkerState& worker, std::string address,
 }
 
 ClientConnection::~ClientConnection() {
-  if (!tunnelled_) worker_.counters.connections_open.subtract();
-  if (worker_.draining && !tunnelled_) worker_.counters.drained_connections.add();
+  if (!tunnelled_) {
+    auto& counters = worker_.counters;
+    counters.connections_open.subtract();
+    if (worker_.draining) counters.drained_connections.add();
+    const auto reason = worker_.draining ? CloseReason::Drain : closes_for_;
+    counters.connections_closed[static_cast<std::size_t>(reason)].add();
+  }
   if (exchange_ != nullptr) worker_.give_back(std::move(exchange_));
   release_buffer();
 }
 
 void ClientConnection::cut(TunnelEnd why) {
   if (why == TunnelEnd::Drain) worker_.counters.drain_cut_connections.add();
+  if (why == TunnelEnd::Memory) closes_for_ = CloseReason::Memory;
   cancel();
 }
 
@@ -104,6 +110,11 @@ void ClientConnection::on_idle(Wake wake) {
   if (serving_) return;  // an event for a coroutine that does not wait for one
   if (wake != Wake::Io) {
     if (wake == Wake::Timeout && proxy_header_due_) worker_.counters.proxy_headers_incomplete.add();
+    if (wake == Wake::Timeout) {
+      closes_for_ = proxy_header_due_ ? CloseReason::ProxyHeader
+                    : handshaken_     ? CloseReason::Idle
+                                      : CloseReason::TlsError;
+    }
     delete this;
     return;
   }
@@ -115,6 +126,7 @@ Detached ClientConnection::serve() {
   if (proxy_header_due_) {
     const bool taken = co_await take_proxy_header();
     if (!taken) {
+      closes_for_ = CloseReason::ProxyHeader;
       delete this;
       co_return;
     }
@@ -132,7 +144,11 @@ Detached ClientConnection::serve() {
     auto next = co_await read_head();
     if (next == Next::Request) {
       exchange_ = worker_.take_exchange();
+      auto& in_flight = worker_.counters.requests_in_flight;
+      in_flight.add();
       next = co_await handle_request();
+      count_request();
+      in_flight.subtract();
       worker_.give_back(std::move(exchange_));
     }
     switch (next) {
@@ -259,13 +275,17 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
 Task<ClientConnection::Next> ClientConnection::handle_request() {
   auto& exchange = *exchange_;
   auto& request = exchange.request;
+  exchange.tally.begun = loop().now();
+  exchange.tally.request_bytes = head_length_;
   const auto head = buffered().substr(0, head_length_);
   const auto error = parse_request_head(head, worker_.limits, request);
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
   if (++requests_ >= worker_.limits.requests_per_connection && request.keep_alive) {
     request.keep_alive = false;
     worker_.counters.connections_used_up.add();
+    closes_for_ = CloseReason::MaxRequests;
   }
+  exchange.tally.method = RequestKind::number_of(request.method);
   exchange.request_body = Body(request.framing);
 
   exchange.host_name = {};
@@ -345,9 +365,9 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   }
   const bool is_empty = backend == nullptr || backend->empty();
   if (is_empty && rules != nullptr) backend = fall_back(std::move(backend));
-  if (!exchange.upgrade.empty()) {
-    begin_handshake(backend == nullptr ? route.backends.front().backend : backend->name());
-  }
+  const auto& name = backend == nullptr ? route.backends.front().backend : backend->name();
+  count_for(name);
+  if (!exchange.upgrade.empty()) begin_handshake(name);
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   settle_request_id();
   if (rules != nullptr && rules->is_guarded) {
@@ -374,6 +394,37 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
+}
+
+void ClientConnection::count_for(const std::string& backend) {
+  auto& exchange = *exchange_;
+  const auto* rules = exchange.rules;
+  const bool canary =
+      rules != nullptr && rules->canary.has_value() && rules->canary->backend() == backend;
+  exchange.tally.counters =
+      &exchange.host->counters_of(*exchange.route, backend, canary, worker_.http);
+}
+
+void ClientConnection::count_status(int status) {
+  worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
+  if (exchange_ != nullptr) {
+    exchange_->tally.status = status;
+  } else {
+    worker_.http.unrouted().of(RequestKind(0, status)).requests.add();  // it had no whole head
+  }
+}
+
+void ClientConnection::count_request() {
+  auto& exchange = *exchange_;
+  auto& tally = exchange.tally;
+  if (tally.counters == nullptr && exchange.route == nullptr) {
+    tally.counters = &worker_.http.unrouted();
+  } else if (tally.counters == nullptr) {
+    const auto& backends = exchange.route->backends;
+    count_for(backends.empty() ? std::string("_") : backends.front().backend);
+  }
+  tally.request_bytes += exchange.request_body.received();
+  tally.count(loop().now());
 }
 
 void ClientConnection::settle_request_id() {
@@ -483,7 +534,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       how.accept = field.value;
     }
   }
-  worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
+  count_status(status);
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;
   if (!keep_alive) co_return Next::Linger;
@@ -494,7 +545,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
 
 Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  worker_.counters.requests_by_code[1].add();
+  count_status(101);
   auto bytes = make_websocket_answer(exchange_->handshake);
   const auto status = status_of(reason, worker_.table.settings().status);
   bytes += make_refusing_close(reason, status, worker_.retry_after());
@@ -504,7 +555,8 @@ Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reas
 
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
+  count_status(status_of(reason));
+  closes_for_ = CloseReason::ProtocolError;
   AnswerRequest how;
   if (stream_.is_tls()) how.hsts = worker_.table.hsts();
   const bool written = co_await write_all(make_answer(reason, how));
@@ -513,6 +565,7 @@ Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason rea
 
 Task<bool> ClientConnection::write_all(std::string bytes) {
   std::size_t sent = 0;
+  if (exchange_ != nullptr) exchange_->tally.response_bytes += bytes.size();
   start_timer(worker_.timeouts.send);
   while (sent < bytes.size()) {
     const auto result = stream_.try_write(bytes.data() + sent, bytes.size() - sent);

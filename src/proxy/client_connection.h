@@ -87,6 +87,18 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// As one of its route and of this backend.
+  void count_for(const std::string& backend);
+  void count_connect_failure(ConnectFailure why) {
+    exchange_->tally.counters->connect_failures[static_cast<std::size_t>(why)].add();
+  }
+  void count_retry(RetryReason reason) {
+    exchange_->tally.counters->retries[static_cast<std::size_t>(reason)].add();
+  }
+  /// The answer begins, whoever's it is.
+  void count_status(int status);
+  /// The request is over.
+  void count_request();
   /// The canary, if it gets the request; else `primary`.
   BackendRef choose_canary(const CanaryRules& rules, BackendRef primary);
   /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
@@ -209,6 +221,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   std::string early_;  // read behind a chunked body: the next request
 
+  CloseReason closes_for_ = CloseReason::Client;
   bool proxy_header_due_ = false;
   bool handshaken_ = false;  // or plain
   bool serving_ = false;     // a coroutine runs

@@ -112,7 +112,7 @@ Task<std::optional<ClientConnection::Next>> ClientConnection::show_error_page(in
     }
   }
   if (page.empty()) co_return std::nullopt;
-  worker_.counters.requests_by_code[static_cast<std::size_t>(page_status) - 100].add();
+  count_status(page_status);
   HeldBytes::Holder held(worker_.held, *this);
   held.set(page.size());
   const bool written = co_await write_all(std::move(page));

@@ -75,6 +75,20 @@ enum class AnswerReason : std::uint8_t {
 };
 const char* reason_name(AnswerReason reason);
 
+/// Why a client's connection that is no tunnel has ended. Closed list.
+enum class CloseReason : std::uint8_t {
+  Client,         // it hung up, or asked for the end
+  Idle,           // no request for too long
+  MaxRequests,    // it has carried as many as it may
+  Drain,          // the process ends
+  ProtocolError,  // what came was not HTTP, or not in time
+  TlsError,       // no handshake
+  ProxyHeader,    // none that can be read
+  Memory,         // it held most of too much
+  Count,
+};
+const char* reason_name(CloseReason reason);
+
 /// One worker's numbers, on cache lines of its own. Written by that worker, summed when scraped.
 struct alignas(64) Counters {
   /// 1000 to 1015 each, then 3000 to 3999, 4000 to 4999, and what is none.
@@ -84,6 +98,8 @@ struct alignas(64) Counters {
   Cell connections_accepted_https;
   Cell connections_accepted_tcp;  // on ports of TCP services
   Cell connections_open;          // gauge, tunnels included
+  std::array<Cell, static_cast<std::size_t>(CloseReason::Count)> connections_closed;
+  Cell requests_in_flight;  // gauge
   Cell accept_errors;
   Cell connections_refused;             // over the worker's limit, or for want of descriptors
   Cell connections_refused_by_address;  // over that of their address

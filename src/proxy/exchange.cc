@@ -72,6 +72,7 @@ void Exchange::reset() {
   field_edits.clear();
   tried.clear();
   handshake_counters = nullptr;
+  tally = {};
   client_place.release();
   to_backend.clear();
   to_client.clear();

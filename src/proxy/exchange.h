@@ -11,6 +11,7 @@
 #include "proxy/client_address.h"
 #include "proxy/client_limits.h"
 #include "proxy/forward_head.h"
+#include "proxy/http_counters.h"
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
 #include "proxy/request_id.h"
@@ -95,6 +96,7 @@ struct Exchange {
   std::vector<EndpointRef> tried;
   std::shared_ptr<TunnelCounters> handshake_counters;  ///< of route and backend, if it is one
   TimerWheel::TimePoint handshake_begun;
+  RequestTally tally;
   ClientUse::Place client_place;  ///< where a route counts what clients have open
 
   std::string answer_fields;                   ///< lines of weir's own answer, if it comes to one

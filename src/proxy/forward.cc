@@ -13,6 +13,17 @@ namespace {
 /// Steps of one exchange in one turn of the loop: others wait meanwhile.
 constexpr int kStepsPerTurn = 8;
 
+RetryReason reason_to_retry(AnswerReason failure) {
+  switch (failure) {
+    case AnswerReason::UpstreamReset:
+      return RetryReason::Reset;
+    case AnswerReason::ResponseTimeout:
+      return RetryReason::Timeout;
+    default:
+      return RetryReason::Response;
+  }
+}
+
 /// Counts a request in flight as load of its endpoint.
 class LoadGuard {
  public:
@@ -134,7 +145,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       worker_.counters.upstream_reuses.add();
     } else {
       auto failure = AnswerReason::ConnectFailed;
-      upstream.stream = co_await connect_to(*this, worker_, *endpoint, *route.requests, failure);
+      auto why = ConnectFailure::Tls;
+      const auto began = loop().now();
+      upstream.stream =
+          co_await connect_to(*this, worker_, *endpoint, *route.requests, failure, &why);
       upstream.lane = lane_number;
       upstream.close_after = loop().now();
       if (!announced) upstream.close_after += worker_.timeouts.upstream_lifetime;
@@ -153,11 +167,14 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
           worker_.counters.requests_aborted.add();
           co_return Next::Close;
         }
+        count_connect_failure(why);
         tries.connect_failed(*endpoint, failure);
         exchange.tried.push_back(std::exchange(endpoint, nullptr));
         continue;
       }
+      exchange.tally.connect_took = loop().now() - began;
     }
+    exchange.tally.upstream_begun = loop().now();
     const auto allowed = tries.allowed(request.method);
     const auto outcome =
         co_await relay(upstream, endpoint, lane.get(), reused, allowed, permit, place);
@@ -170,6 +187,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     if (outcome.kind == Outcome::Kind::Stale) {
       // The same endpoint, on a new connection: its other kept ones are as old.
       worker_.counters.upstream_retries.add();
+      count_retry(RetryReason::Stale);
       endpoint->close_idle();
       try_kept = false;
       continue;
@@ -182,6 +200,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       co_return co_await answer(outcome.reason);
     }
     tries.take_retry();
+    count_retry(reason_to_retry(outcome.reason));
     exchange.tried.push_back(std::exchange(endpoint, nullptr));
   }
 }

@@ -11,6 +11,7 @@
 #include "proxy/client_address.h"
 #include "proxy/delta.h"
 #include "proxy/forward_head.h"
+#include "proxy/http_counters.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
 #include "table/table.h"
@@ -36,9 +37,19 @@ class LiveHost : public LocalRefCount<LiveHost> {
   /// route's pattern then, if it has one.
   FoundRoute find_route(std::string_view path, util::RegexMatcher& matcher) const;
 
+  /// This worker's numbers of requests that one of its routes has sent to `backend`. `canary`: that
+  /// is the route's. Valid as long as the host.
+  HttpCounters& counters_of(const table::Route& route, const std::string& backend, bool canary,
+                            const HttpBook& book) const;
+  /// This host takes the place of `former`: what routes have counted that it has as well goes on.
+  void take_counters(const LiveHost& former);
+
  private:
+  using Counted = std::vector<std::shared_ptr<HttpCounters>>;  // one a backend
+
   std::shared_ptr<const table::Host> policy_;
   std::shared_ptr<const HostRules> rules_;  // nullptr: there are none
+  mutable std::vector<Counted> counted_;    // by the route's place; empty until a request comes
 };
 using HostRef = boost::intrusive_ptr<const LiveHost>;
 

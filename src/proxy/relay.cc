@@ -290,7 +290,7 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
-  worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
+  answer_begins(head.status);
   phase_ = Phase::Body;
 
   const auto taken = response_body_.take(body_start, strip_chunks_);
@@ -303,6 +303,12 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   } else if (response_body_.done()) {
     phase_ = Phase::Done;
   }
+}
+
+void ClientConnection::Relay::answer_begins(int status) {
+  auto& tally = exchange_.tally;
+  tally.header_took = worker_.loop.now() - tally.upstream_begun;
+  connection_.count_status(status);
 }
 
 void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
@@ -321,7 +327,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   exchange_.to_client.add({rest.data(), rest.size()});
   seen_.assign(rest.data(), rest.size());
   emit(exchange_.to_client);
-  worker_.counters.requests_by_code[1].add();
+  answer_begins(head.status);
   tunnel_ = true;
   finish({Outcome::Kind::Over, Next::Close, {}});
 }
@@ -372,6 +378,7 @@ std::span<char> ClientConnection::Relay::room(std::uint8_t& careful) const {
 
 void ClientConnection::Relay::emit(const Gather& gather) {
   std::size_t sent = 0;
+  exchange_.tally.response_bytes += gather.size();
   if (to_client_.empty()) {
     const auto result =
         client_.try_write(gather.parts().data(), static_cast<int>(gather.parts().size()));
@@ -386,6 +393,7 @@ void ClientConnection::Relay::emit(const Gather& gather) {
 
 void ClientConnection::Relay::emit(std::span<const char> bytes) {
   if (bytes.empty()) return;
+  exchange_.tally.response_bytes += bytes.size();
   if (to_client_.empty()) {
     const auto result = client_.try_write(bytes.data(), bytes.size());
     client_failed_ |= result.status == IoResult::Status::Failed;

@@ -66,6 +66,8 @@ class ClientConnection::Relay {
   bool request_is_out() const {
     return exchange_.request_body.done() && head_sent_ && to_backend_.empty();
   }
+  /// The endpoint's head goes on to the client.
+  void answer_begins(int status);
   void switch_protocols(std::span<char> rest);
   void take_body(std::span<char> bytes);
   void backend_ended(bool failed);

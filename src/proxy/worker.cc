@@ -14,8 +14,9 @@ namespace weir::proxy {
 
 Worker::Worker(const Options& options, std::string ticket_seed,
                std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
-               SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use)
-    : state_(options, std::move(ticket_seed), registry, backends, passwords, client_use) {
+               SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use,
+               HttpRegistry& http)
+    : state_(options, std::move(ticket_seed), registry, backends, passwords, client_use, http) {
   state_.table.set_self_signed(std::move(self_signed));
 }
 
@@ -155,7 +156,7 @@ void Worker::with_tunnels(std::function<void(Tunnels&)> use) {
 }
 
 void Worker::trim() {
-  state_.loop.post([this] { state_.loop.trim(); });
+  state_.loop.post([this] { state_.trim(); });
 }
 
 void Worker::close_all() {

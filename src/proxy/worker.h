@@ -20,7 +20,8 @@ class Worker {
  public:
   Worker(const Options& options, std::string ticket_seed,
          std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
-         SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use);
+         SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use,
+         HttpRegistry& http);
   /// Cuts what is left and ends the thread.
   ~Worker();
 

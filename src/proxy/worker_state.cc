@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/exchange.h"
+#include "proxy/task.h"
 
 namespace weir::proxy {
 
@@ -16,10 +17,11 @@ constexpr std::size_t kSpareHeadBuffers = 32;
 
 WorkerState::WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
                          SharedBackends& backends, PasswordChecker& checker,
-                         ClientUse& use_by_clients)
+                         ClientUse& use_by_clients, HttpRegistry& http_registry)
     : options(with),
       timeouts(with.timeouts),
       limits(with.limits),
+      http(http_registry),
       endpoints(loop, backends),
       tls(table, std::move(ticket_seed), with.wall_clock, counters),
       handshakes(loop, with.limits.handshakes, counters),
@@ -85,6 +87,14 @@ void WorkerState::give_back_head_buffer(std::unique_ptr<char[]> buffer) {
   if (spare_head_buffers_.size() < kSpareHeadBuffers) {
     spare_head_buffers_.push_back(std::move(buffer));
   }
+}
+
+void WorkerState::trim() {
+  spare_exchanges_.clear();
+  spare_head_buffers_.clear();
+  endpoints.trim();
+  FramePool::trim();
+  loop.trim();
 }
 
 }  // namespace weir::proxy

@@ -16,6 +16,7 @@
 #include "proxy/event_loop.h"
 #include "proxy/handshake_gate.h"
 #include "proxy/held_bytes.h"
+#include "proxy/http_counters.h"
 #include "proxy/live_table.h"
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
@@ -60,13 +61,15 @@ struct WorkerState {
 
   /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
   WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients);
+              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients,
+              HttpRegistry& http_registry);
   ~WorkerState();
 
   const Options& options;
   Timeouts timeouts;  ///< as they are now
   Limits limits;      ///< as they are now
   Counters counters;
+  HttpBook http;
   EventLoop loop;
   EndpointMap endpoints;
   LiveTable table{endpoints};
@@ -108,6 +111,9 @@ struct WorkerState {
   /// kHeadBuffer bytes. A few are kept for the next connections that have something to read.
   std::unique_ptr<char[]> take_head_buffer();
   void give_back_head_buffer(std::unique_ptr<char[]> buffer);
+
+  /// Lets go what is kept for the next connections, and lies between what others have freed.
+  void trim();
 
  private:
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;

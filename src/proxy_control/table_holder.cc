@@ -161,6 +161,8 @@ TableHolder::Change TableHolder::apply(const table::Update& update) {
     }
     std::visit(AddTo{*change.delta}, *std::move(piece));
     change.changed = true;
+    if (const auto* former = find_hash(resource.key)) mark(resource.key, *former);
+    mark(resource.key, resource.hash);
     if (keep(resource, *change.delta)) ++counts_[index_of(resource.key.kind)];
   }
   return change;
@@ -195,7 +197,15 @@ bool TableHolder::erase(const table::ResourceKey& key) {
   return others_.erase(key) > 0;
 }
 
+void TableHolder::mark(const table::ResourceKey& key, const util::ContentHash& hash) {
+  util::Hash64 one;
+  one.add(key.name);
+  one.add({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  fingerprint_ ^= one.value() + static_cast<std::uint64_t>(key.kind);
+}
+
 void TableHolder::remove(const table::ResourceKey& key, Change& change) {
+  if (const auto* former = find_hash(key)) mark(key, *former);
   if (!erase(key)) return;
   change.changed = true;
   proxy::Delta& delta = *change.delta;

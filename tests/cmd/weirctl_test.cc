@@ -170,7 +170,8 @@ TEST(Completion, KnowsThreeShells) {
 
 TEST(Completion, NamesEveryCommand) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
-    for (const char* word : {"run", "lint", "migrate", "report", "explain", "version", "method"}) {
+    for (const char* word :
+         {"run", "lint", "migrate", "report", "explain", "version", "method", "wait", "gone"}) {
       EXPECT_THAT(std::string(completion(shell)), HasSubstr(word)) << shell;
     }
   }

@@ -22,7 +22,12 @@ class World {
   }
 
   kube::Object object() {
-    switch (upto(10)) {
+    switch (upto(13)) {
+      case 13:
+        return config();
+      case 12:
+      case 11:
+        return policy();
       case 10:
         return config_map();
       case 0:
@@ -83,6 +88,11 @@ class World {
     if (upto(1) == 0) {
       ingress_class.meta.annotations["ingressclass.kubernetes.io/is-default-class"] = "true";
     }
+    if (upto(1) == 0) {
+      ingress_class.parameters = kube::ClassParameters{
+          one_of<std::string>({"weir.dev", "weir.dev", "example.com"}), "WeirConfig",
+          one_of<std::string>({"config", "nobody"}), one_of<std::string>({"default", "team"})};
+    }
     return ingress_class;
   }
 
@@ -138,6 +148,49 @@ class World {
           one_of<std::string>({"1", "$host", "$bad", "two\nlines"});
     }
     return headers;
+  }
+
+  kube::Policy policy() {
+    kube::Policy policy;
+    policy.kind = one_of<kube::Kind>({kube::Kind::TunnelPolicy, kube::Kind::BackendPolicy});
+    policy.meta = test::meta(one_of<std::string>({"p1", "p2", "p3"}),
+                             one_of<std::string>({"default", "team"}), upto(2));
+    const bool is_tunnel = policy.kind == kube::Kind::TunnelPolicy;
+    for (int i = upto(2); i >= 0; --i) {
+      if (is_tunnel && upto(1) == 0) {
+        policy.targets.push_back({kube::Kind::Ingress, one_of<std::string>({"i1", "i2", "i3"}),
+                                  one_of<std::string>({"", "", "y.example", "A.x.example"})});
+      } else {
+        policy.targets.push_back(
+            {kube::Kind::Service, one_of(services_), one_of<std::string>({"", "", "web", "no"})});
+      }
+    }
+    const auto set = [&](const std::string& path, const std::vector<std::string>& values) {
+      if (upto(1) == 0) policy.fields[path] = {one_of(values)};
+    };
+    if (is_tunnel) {
+      set("limits.tunnels", {"1", "2", "bad"});
+      set("timeouts.idle", {"1m", "2m"});
+    } else {
+      set("protocol", {"HTTP", "HTTPS"});
+      set("tls.secretName", {"s1", "s2"});
+      set("timeouts.read", {"1m", "2m", "bad"});
+      set("balancing.algorithm", {"Ewma", "RoundRobin"});
+      set("affinity.type", {"Cookie"});
+      set("limits.requestsPerEndpoint", {"1", "2"});
+    }
+    return policy;
+  }
+
+  kube::Policy config() {
+    kube::Policy config;
+    config.kind = kube::Kind::WeirConfig;
+    config.meta = test::meta("config", one_of<std::string>({"default", "team"}));
+    if (upto(1) == 0) config.fields["tunnels.limits.tunnels"] = {one_of<std::string>({"3", "4"})};
+    if (upto(1) == 0) {
+      config.fields["backends.limits.queue"] = {one_of<std::string>({"3", "bad"})};
+    }
+    return config;
   }
 
   kube::ConfigMap tcp_services() {

@@ -49,6 +49,7 @@ bool is_error(std::string_view text) {
   return status && *status >= 400 && *status <= 599;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): what a List calls takes its texts over.
 void set_statuses(Policies& policies, std::vector<std::string> texts) {
   std::set<std::uint16_t> statuses;
   for (const auto& text : texts) statuses.insert(static_cast<std::uint16_t>(*parse_number(text)));
