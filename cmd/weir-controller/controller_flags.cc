@@ -1,7 +1,5 @@
 #include "weir-controller/controller_flags.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -18,20 +16,21 @@ namespace weir::cmd {
 namespace {
 
 constexpr std::string_view kFolder = "dir:";
+constexpr std::size_t kMostSecrets = 100;  // each has a watch of its own
 
-constexpr std::array<const char*, 2> kUnused = {"--watch-namespace-selector",
-                                                "--tcp-services-configmap"};
+constexpr std::array<const char*, 1> kUnused = {"--watch-namespace-selector"};
 
 /// About what only a cluster has.
-constexpr std::array<const char*, 9> kOfClusters = {"--publish-service",
-                                                    "--publish-status-address",
-                                                    "--report-node-internal-ip-address",
-                                                    "--update-status",
-                                                    "--update-status-on-shutdown",
-                                                    "--status-update-interval",
-                                                    "--election-id",
-                                                    "--election-ttl",
-                                                    "--disable-leader-election"};
+constexpr std::array<const char*, 10> kOfClusters = {"--secrets",
+                                                     "--publish-service",
+                                                     "--publish-status-address",
+                                                     "--report-node-internal-ip-address",
+                                                     "--update-status",
+                                                     "--update-status-on-shutdown",
+                                                     "--status-update-interval",
+                                                     "--election-id",
+                                                     "--election-ttl",
+                                                     "--disable-leader-election"};
 
 /// "NAMESPACE/NAME"; nothing if it is not.
 std::optional<ingress::NamespacedName> parse_name(const std::string& text) {
@@ -47,17 +46,10 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-/// The Pod, as its manifest tells it; a Pod's host name is its name, too.
-std::string own_instance() {
-  if (auto pod = environment("POD_NAME"); !pod.empty()) return pod;
-  std::array<char, 256> host{};
-  return ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "weir-controller";
-}
-
 /// Another one for each process: a Pod's containers are started again under the same name.
 std::string own_identity() {
   std::random_device random;
-  return fmt::format("{}_{:08x}{:08x}", own_instance(), random(), random());
+  return fmt::format("{}_{:08x}{:08x}", own_pod_name(), random(), random());
 }
 
 bool is_address(const std::string& text) {
@@ -66,7 +58,7 @@ bool is_address(const std::string& text) {
 
 }  // namespace
 
-ControllerFlags::ControllerFlags(Flags& flags) {
+ControllerFlags::ControllerFlags(Flags& flags) : metrics_(flags) {
   flags.text("--source", source_, "Where objects come from: kube, or dir:PATH with manifests");
   flags.text("--socket", socket_, "Listen here for proxies; the folder exists");
   flags.text("--ingress-class", ingress_class_,
@@ -79,6 +71,9 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.toggle("--ingress-class-by-name", class_by_name_,
                "Serve the IngressClass named like --ingress-class whatever its controller");
   flags.text("--watch-namespace", watch_namespace_, "Only this namespace; default: all");
+  flags.texts("--secrets", secrets_,
+              "NAMESPACE or NAMESPACE/NAME of Secrets that may be read; repeatable; default: all "
+              "that --watch-namespace leaves");
   flags.text(
       "--default-backend-service", default_backend_,
       "NAMESPACE/NAME of the Service that answers what no Ingress serves, by its first port");
@@ -90,6 +85,10 @@ ControllerFlags::ControllerFlags(Flags& flags) {
   flags.text(
       "--session-ticket-secret", ticket_secret_,
       "NAMESPACE/NAME of the Secret that seeds TLS session tickets, by key session-ticket-key");
+  flags.text("--tcp-services-configmap", tcp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of TCP and their Services");
+  flags.text("--udp-services-configmap", udp_services_,
+             "NAMESPACE/NAME of the ConfigMap with ports of UDP, which are refused with a problem");
   flags.text("--kubeconfig", kubeconfig_, "How to reach the API server, from outside of a cluster");
   flags.text("--apiserver-host", apiserver_host_, "URL of the API server");
   flags.address("--metrics-listen", metrics_listen_, "Listen for /metrics, /healthz, /readyz");
@@ -120,7 +119,6 @@ ControllerFlags::ControllerFlags(Flags& flags) {
 
   constexpr const char* kLater = "Accepted; not in effect yet";
   flags.text("--watch-namespace-selector", watch_namespace_selector_, kLater);
-  flags.text("--tcp-services-configmap", tcp_services_configmap_, kLater);
 }
 
 bool ControllerFlags::is_folder() const {
@@ -131,7 +129,8 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
   controller::Options options;
   if (socket_.empty()) return Refused{"--socket", "is empty"};
   options.socket_path = socket_;
-  options.instance = own_instance();
+  options.instance = own_pod_name();
+  options.nginx_metrics = metrics_.ingress_nginx();
   if (metrics_listen_) options.metrics_listen = {metrics_listen_->host, metrics_listen_->port};
   auto& translation = options.translation;
   if (!controller_classes_.empty()) translation.controller_classes = controller_classes_;
@@ -152,7 +151,9 @@ ControllerFlags::Result<controller::Options> ControllerFlags::options() const {
        {Name{"--default-backend-service", default_backend_, translation.default_backend},
         Name{"--default-ssl-certificate", default_certificate_, translation.default_certificate},
         Name{"--configmap", configmap_, translation.config_map},
-        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret}}) {
+        Name{"--session-ticket-secret", ticket_secret_, translation.ticket_secret},
+        Name{"--tcp-services-configmap", tcp_services_, translation.tcp_services},
+        Name{"--udp-services-configmap", udp_services_, translation.udp_services}}) {
     if (text.empty()) continue;
     name = parse_name(text);
     if (!name) return Refused{flag, fmt::format("\"{}\" is not NAMESPACE/NAME", text)};
@@ -217,9 +218,36 @@ ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() 
   if (!access) return Refused{flag, access.error().detail};
   auto credentials = kube::Credentials::open(std::move(*access));
   if (!credentials) return Refused{flag, credentials.error().detail};
+  auto secrets = watched_secrets();
+  if (auto* refused = std::get_if<Refused>(&secrets)) return *std::move(refused);
   kube::ApiSourceOptions watch;
+  watch.secrets = std::get<0>(std::move(secrets));
   watch.list_watch.watch_namespace = watch_namespace_;
   return Opened{std::make_unique<kube::ApiSource>(*credentials, std::move(watch)), *credentials};
+}
+
+ControllerFlags::Result<std::vector<kube::ApiSourceOptions::Secrets>>
+ControllerFlags::watched_secrets() const {
+  std::vector<kube::ApiSourceOptions::Secrets> secrets;
+  for (const auto& text : secrets_) {
+    const auto slash = text.find('/');
+    kube::ApiSourceOptions::Secrets one{text.substr(0, slash),
+                                        slash == text.npos ? "" : text.substr(slash + 1)};
+    const bool has_name = slash == text.npos || kube::is_dns_subdomain(one.name);
+    if (!kube::is_dns_label(one.ns) || !has_name) {
+      return Refused{"--secrets",
+                     fmt::format("\"{}\" is neither NAMESPACE nor NAMESPACE/NAME", text)};
+    }
+    if (!watch_namespace_.empty() && one.ns != watch_namespace_) {
+      return Refused{"--secrets",
+                     fmt::format("\"{}\" is not in --watch-namespace {}", text, watch_namespace_)};
+    }
+    secrets.push_back(std::move(one));
+  }
+  if (secrets.size() > kMostSecrets) {
+    return Refused{"--secrets", fmt::format("has more than {} entries", kMostSecrets)};
+  }
+  return secrets;
 }
 
 void ControllerFlags::warn_of_unused(const Flags& flags) const {

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "common/flags.h"
+#include "common/metrics_flags.h"
 #include "controller/controller.h"
+#include "kube/api_source.h"
 #include "kube/credentials.h"
 #include "kube/source.h"
 
@@ -41,9 +43,12 @@ class ControllerFlags {
 
  private:
   bool is_folder() const;
+  /// --secrets; what is wrong with it.
+  Result<std::vector<kube::ApiSourceOptions::Secrets>> watched_secrets() const;
   /// What is said about status and leader election; what is wrong with it.
   std::optional<Refused> add_status(controller::Options& options) const;
 
+  MetricsFlags metrics_;
   std::string source_ = "kube";
   std::string socket_ = "/run/weir/weir.sock";
   std::string ingress_class_ = "nginx";
@@ -51,6 +56,7 @@ class ControllerFlags {
   bool watch_without_class_ = false;
   bool class_by_name_ = false;
   std::string watch_namespace_;
+  std::vector<std::string> secrets_;
   std::string default_backend_;
   std::string default_certificate_;
   std::string kubeconfig_;
@@ -74,7 +80,8 @@ class ControllerFlags {
 
   // Accepted, so that a command line for ingress-nginx starts weir.
   std::string watch_namespace_selector_;
-  std::string tcp_services_configmap_;
+  std::string tcp_services_;
+  std::string udp_services_;
 };
 
 }  // namespace weir::cmd

@@ -4,6 +4,7 @@
 
 #include "common/cpu_count.h"
 #include "common/flags.h"
+#include "common/metrics_flags.h"
 #include "proxy_control/proxy_process.h"
 #include "util/log.h"
 
@@ -62,6 +63,8 @@ void add_data_plane_flags(Flags& flags, weir::proxy::Options& options) {
                "A client connection carries so many, then it is closed");
   flags.number("--max-handshakes", limits.handshakes, 1, 1'000'000,
                "TLS handshakes under way per worker; others wait");
+  flags.number("--metrics-max-series-per-family", limits.metric_series, 10, 10'000'000,
+               "Series of one metric; further routes are counted together, as \"_other\"");
   flags.number("--pool-idle-per-endpoint", limits.pool_idle_per_endpoint, 0, 100'000,
                "Idle connections kept per worker and endpoint");
   flags.number("--requests-per-upstream-connection", limits.requests_per_upstream_connection, 1,
@@ -113,6 +116,7 @@ int main(int argc, char** argv) {
   weir::proxy_control::ProcessOptions options;
   Flags flags("weir-proxy", "Serves HTTP, HTTPS and WebSockets as a weir-controller says.");
   add_flags(flags, given, options);
+  weir::cmd::MetricsFlags metrics(flags);
   if (const auto exit_code = flags.parse(argc, argv)) return *exit_code;
   if (given.http.empty() && given.https.empty()) {
     return flags.refuse("--http", "or --https is needed");
@@ -120,6 +124,8 @@ int main(int argc, char** argv) {
   if (given.socket.empty()) return flags.refuse("--socket", "is empty");
 
   options.socket = given.socket;
+  options.metrics.ingress_nginx = metrics.ingress_nginx();
+  options.metrics.most_series = options.data_plane.limits.metric_series;
   options.state_file = given.state_file;
   for (const auto& address : given.http) options.data_plane.http.push_back(to_listen(address));
   for (const auto& address : given.https) options.data_plane.https.push_back(to_listen(address));

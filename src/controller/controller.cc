@@ -11,7 +11,9 @@
 
 #include "controller/event_writer.h"
 #include "controller/metrics.h"
+#include "controller/object_metrics.h"
 #include "controller/origin.h"
+#include "controller/policy_status.h"
 #include "controller/published_table.h"
 #include "controller/push_server.h"
 #include "controller/status_keeper.h"
@@ -58,7 +60,8 @@ class Controller::Impl {
         source_(std::move(source)),
         translator_(options_.translation),
         table_(first_generation()),
-        unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()) {
+        unsynced_(kube::kObjectKinds.begin(), kube::kObjectKinds.end()),
+        credentials_(credentials) {
     if (!credentials) return;
     const auto connect = [credentials](const kube::ApiClient::Timeouts& timeouts) {
       return std::make_unique<kube::ApiClient>(credentials, timeouts);
@@ -70,6 +73,9 @@ class Controller::Impl {
         io_, connect, in_namespace(*options_.status, *credentials), options_.translation,
         translator_, metrics_, [this](const kube::Problem& problem) { report(problem); },
         [this](const kube::Problem& problem) { solve(problem); });
+    policy_status_ = std::make_unique<PolicyStatus>(io_, connect, translator_,
+                                                    [this] { return status_->may_write(); });
+    status_->on_leading([this](bool is_leading) { policy_status_->set_leading(is_leading); });
   }
 
   ~Impl() { stop(); }
@@ -83,7 +89,7 @@ class Controller::Impl {
     if (!options_.metrics_listen) return {};
     auto listening = util::AdminServer::start(
         io_, {options_.metrics_listen->address, options_.metrics_listen->port},
-        [this](std::string_view path) { return page(path); });
+        [this](const util::AdminRequest& request) { return page(request); });
     if (!listening) {
       return util::Error{listening.error().code, "--metrics-listen: " + listening.error().detail};
     }
@@ -106,6 +112,7 @@ class Controller::Impl {
     event_writer_.reset();
     if (push_server_) push_server_->stop();
     if (metrics_listener_) metrics_listener_->stop();
+    if (policy_status_) policy_status_->stop();
     if (status_) status_->stop();
   }
 
@@ -116,7 +123,9 @@ class Controller::Impl {
     if (is_stopped_) return;
     for (const auto kind : events.synced) unsynced_.erase(kind);
     if (status_) status_->note(events);
+    if (policy_status_) policy_status_->note(events);
     const auto begin = std::chrono::steady_clock::now();
+    if (!heard_) heard_ = begin;
     translator_.take(std::move(events));
     translation_time_ += std::chrono::steady_clock::now() - begin;
     if (!unsynced_.empty() || std::exchange(is_publishing_posted_, true)) return;
@@ -144,8 +153,13 @@ class Controller::Impl {
     } else if (!step.changed.empty()) {
       log::debug("generation {}: {} resources changed", table_.generation(), step.changed.size());
     }
-    if (is_first || !step.changed.empty()) push_server_->table_changed(step.changed);
+    if (is_first || !step.changed.empty()) {
+      metrics_.published(table_.generation(), heard_.value_or(begin));
+      push_server_->table_changed(step.changed);
+    }
+    heard_.reset();
     if (status_) status_->settle();
+    if (policy_status_) policy_status_->settle(changes.judged);
   }
 
   /// What proxies refused is judged anew when it changes, and what cannot travel when it can.
@@ -190,6 +204,7 @@ class Controller::Impl {
 
   void report(const kube::Problem& problem) {
     log::warning("{}", to_line(problem));
+    problems_.insert(problem);
     metrics_.problem_appeared(problem.code);
     if (!event_writer_) return;
     const auto* meta = translator_.objects().find_meta(problem.object);
@@ -198,6 +213,7 @@ class Controller::Impl {
 
   void solve(const kube::Problem& problem) {
     log::info("no longer: {}", to_line(problem));
+    problems_.erase(problem);
     metrics_.problem_disappeared(problem.code);
   }
 
@@ -211,8 +227,30 @@ class Controller::Impl {
     metrics_.set_generation(table_.generation());
   }
 
-  util::AdminAnswer page(std::string_view path) const {
-    if (path == "/metrics") return util::metrics_answer(metrics_.text());
+  std::vector<prometheus::MetricFamily> metrics() const {
+    util::MetricFamilies families;
+    add_ingress_metrics(families, translator_, problems_);
+    const bool leads = status_ == nullptr || metrics_.is_leader();
+    if (leads) add_certificate_metrics(families, translator_);
+    if (credentials_ != nullptr) {
+      add_api_metrics(families, credentials_->stats().now(), credentials_->server().host);
+    }
+    util::add_process_metrics(families);
+    if (const auto& labels = options_.nginx_metrics) {
+      add_nginx_metrics(families, *labels, translator_, problems_, leads);
+      if (options_.status && options_.status->election) {
+        add_nginx_election(families, *labels, options_.status->election->name,
+                           metrics_.is_leader());
+      }
+    }
+    auto all = metrics_.collect();
+    for (auto& family : families.take()) all.push_back(std::move(family));
+    return all;
+  }
+
+  util::AdminAnswer page(const util::AdminRequest& request) const {
+    const auto path = request.path;
+    if (path == "/metrics") return util::metrics_answer(metrics(), request.accept);
     if (path == "/healthz") return util::probe_answer("");
     if (path == "/readyz") {
       std::string waiting;
@@ -229,12 +267,16 @@ class Controller::Impl {
   ingress::Translator translator_;
   PublishedTable table_;
   std::set<kube::Kind> unsynced_;
+  const std::shared_ptr<kube::Credentials> credentials_;        // nullptr: there is no API server
+  ProblemSet problems_;                                         // that hold now
+  std::optional<std::chrono::steady_clock::time_point> heard_;  // of the first change not published
   std::map<table::ResourceKey, kube::Problem> push_problems_;
   std::chrono::nanoseconds translation_time_{};
   bool is_publishing_posted_ = false;
   bool is_stopped_ = false;
   std::unique_ptr<EventWriter> event_writer_;
   std::unique_ptr<StatusKeeper> status_;
+  std::unique_ptr<PolicyStatus> policy_status_;  // after it, which its thread asks
   std::unique_ptr<PushServer> push_server_;
   std::unique_ptr<util::AdminServer> metrics_listener_;
 };

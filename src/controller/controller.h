@@ -10,6 +10,7 @@
 #include "ingress/options.h"
 #include "kube/credentials.h"
 #include "kube/source.h"
+#include "util/nginx_labels.h"
 #include "util/result.h"
 
 namespace boost::asio {
@@ -27,9 +28,10 @@ struct Options {
   ingress::Options translation;
   std::string socket_path;
   PushDeadlines deadlines;
-  std::optional<MetricsListen> metrics_listen;  ///< /metrics, /healthz, /readyz
-  std::string instance;                         ///< this Pod, named by Events
-  std::optional<StatusOptions> status;          ///< nothing: no status is written
+  std::optional<MetricsListen> metrics_listen;          ///< /metrics, /healthz, /readyz
+  std::string instance;                                 ///< this Pod, named by Events
+  std::optional<StatusOptions> status;                  ///< nothing: no status is written
+  std::optional<util::NginxLabels> nginx_metrics = {};  ///< metrics by ingress-nginx's names, too
 };
 
 /// The one loop that owns cluster state: objects come in from the source's threads, changes of the

@@ -23,6 +23,10 @@ const char* api_version_of(kube::Kind kind) {
       return "networking.k8s.io/v1";
     case kube::Kind::EndpointSlice:
       return "discovery.k8s.io/v1";
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      return "weir.dev/v1alpha1";
     case kube::Kind::Service:
     case kube::Kind::Secret:
     case kube::Kind::ConfigMap:

@@ -6,13 +6,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kube/objects.h"
 #include "table/table.h"
+#include "util/metric_families.h"
 
 namespace weir::controller {
 
-/// The controller's numbers, all named `weir_controller_…` (docs/metrics.md). From any thread.
+/// The controller's numbers (docs/metrics.md). From any thread.
 class Metrics {
  public:
   Metrics();
@@ -30,7 +32,10 @@ class Metrics {
   void peer_refused();
   /// `resources`: how many upserts and removes it held.
   void update_sent(std::size_t resources);
-  void ack_received();
+  /// A table is published of which the first change was heard at `heard`.
+  void published(std::uint64_t generation, std::chrono::steady_clock::time_point heard);
+  /// A proxy runs `generation` on every worker, and has run `former` before; 0: none of this run.
+  void ack_received(std::uint64_t former, std::uint64_t generation);
   void nack_received();
   /// `reason` is one of a closed list (push_session.cc).
   void frame_refused(std::string_view reason);
@@ -40,13 +45,15 @@ class Metrics {
   void event_repeated();
   void event_dropped();
 
+  /// `election`: the Lease's name. Once, before anybody is told of as leader.
+  void set_election(const std::string& election);
   void set_leader(bool is_leader);
+  bool is_leader() const;
   void lease_renewal_failed();
   /// `result` is one of a closed list (status_keeper.cc).
   void status_written(std::string_view result);
 
-  /// Text exposition format 0.0.4.
-  std::string text() const;
+  std::vector<prometheus::MetricFamily> collect() const;
 
  private:
   struct Impl;

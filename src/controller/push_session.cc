@@ -196,7 +196,8 @@ std::optional<PushSession::End> PushSession::take_ack(const Frame& frame) {
       held_.erase(key);
     }
   }
-  metrics_.ack_received();
+  metrics_.ack_received(acknowledged_, ack->generation);
+  acknowledged_ = ack->generation;
   log::debug("{} runs generation {}", peer_, ack->generation);
   pending_.clear();
   generation_.reset();

@@ -112,7 +112,8 @@ class PushSession : public std::enable_shared_from_this<PushSession> {
   std::vector<table::EncodedResource> upserts_;
   std::vector<table::ResourceKey> removes_;
   std::optional<std::uint64_t> generation_;
-  bool is_sent_ = false;  // its last part at least is on the way
+  std::uint64_t acknowledged_ = 0;  // the generation that it runs; 0: none of this controller's
+  bool is_sent_ = false;            // its last part at least is on the way
 };
 
 }  // namespace weir::controller

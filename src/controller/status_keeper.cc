@@ -126,6 +126,7 @@ void StatusKeeper::set_leading(bool is_leading) {
   if (is_stopped_) return;
   is_leading_ = is_leading;
   book_.set_leading(is_leading);
+  told_of_leading_(is_leading);
   if (source_ == AddressSource::Asked) ask();
   pump();
   report_problems();

@@ -34,6 +34,10 @@ class StatusKeeper {
                Metrics& metrics, Report appeared, Report disappeared);
   ~StatusKeeper();  ///< stops
 
+  /// Told of each change of who leads, on the loop. Before the first `settle`.
+  void on_leading(std::function<void(bool)> told) { told_of_leading_ = std::move(told); }
+  /// Whether a write may go out now. From any thread, between `on_leading` and `stop`.
+  bool may_write() const { return !election_ || election_->is_leader(); }
   /// Before the translator takes them.
   void note(const kube::SourceEvents& events);
   /// The translator is up to date, with everything that there is. The first call starts the
@@ -49,7 +53,6 @@ class StatusKeeper {
   void note(const kube::ObjectRef& ref);
   void start();
   void set_leading(bool is_leading);
-  bool may_write() const { return !election_ || election_->is_leader(); }
   void look_at_service();
   void set_service_is_missing(bool is_missing);
   void ask();
@@ -67,6 +70,7 @@ class StatusKeeper {
   Metrics& metrics_;
   const Report appeared_;
   const Report disappeared_;
+  std::function<void(bool)> told_of_leading_ = [](bool) {};
 
   StatusBook book_;
   std::unordered_set<ingress::NamespacedName, ingress::NamespacedNameHash> touched_;

@@ -1,8 +1,10 @@
 #include "controller/status_requests.h"
 
 #include <array>
+#include <chrono>
 #include <set>
 
+#include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 
 #include "kube/decode.h"
@@ -36,6 +38,51 @@ std::string apply_body(const StatusJob& job) {
     document["status"]["loadBalancer"]["ingress"] = std::move(list);
   }
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+const char* group_of(kube::Kind target) {
+  return target == kube::Kind::Service ? "" : "networking.k8s.io";
+}
+
+/// RFC 3339, in whole seconds.
+std::string time_text(std::chrono::system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+/// Since when the condition is what it is: as shown, or now.
+std::string since(const kube::PolicyTarget& target, const kube::Condition& condition,
+                  const std::vector<kube::PolicyAncestor>& shown) {
+  for (const auto& ancestor : shown) {
+    if (ancestor.target != target || ancestor.controller != kControllerName) continue;
+    for (const auto& one : ancestor.conditions) {
+      const bool is_as_it_was = one.type == condition.type && one.status == condition.status;
+      if (is_as_it_was && !one.last_transition.empty()) return one.last_transition;
+    }
+  }
+  return time_text(std::chrono::system_clock::now());
+}
+
+nlohmann::json ancestor_json(const ingress::PolicyVerdict& verdict,
+                             const std::vector<kube::PolicyAncestor>& shown) {
+  using nlohmann::json;
+  const auto& target = verdict.target;
+  json ref = {{"group", group_of(target.kind)},
+              {"kind", kube::to_string(target.kind)},
+              {"name", target.name}};
+  if (!target.section.empty()) ref["sectionName"] = target.section;
+  json conditions = json::array();
+  for (const auto& condition : verdict.conditions) {
+    conditions.push_back({{"type", condition.type},
+                          {"status", condition.status ? "True" : "False"},
+                          {"reason", condition.reason},
+                          {"message", condition.message},
+                          {"observedGeneration", condition.observed_generation},
+                          {"lastTransitionTime", since(target, condition, shown)}});
+  }
+  return {{"ancestorRef", std::move(ref)},
+          {"controllerName", kControllerName},
+          {"conditions", std::move(conditions)}};
 }
 
 /// The manager in `… conflict with "NAME" using …: .status…`, or the first of several.
@@ -108,6 +155,28 @@ Applied apply_status(kube::ApiClient& client, const StatusJob& job) {
   if (reply.status == ApiStatus::Conflict) applied.writer = writer_in(reply.detail);
   if (reply.status == ApiStatus::Forbidden) {
     applied.detail += "; weir's role needs patch on ingresses/status";
+  }
+  return applied;
+}
+
+Applied apply_policy_status(kube::ApiClient& client, const kube::ObjectRef& policy,
+                            const std::vector<ingress::PolicyVerdict>& verdicts,
+                            const std::vector<kube::PolicyAncestor>& shown) {
+  using nlohmann::json;
+  json ancestors = json::array();
+  for (const auto& verdict : verdicts) ancestors.push_back(ancestor_json(verdict, shown));
+  const json document = {{"apiVersion", "weir.dev/v1alpha1"},
+                         {"kind", kube::to_string(policy.kind)},
+                         {"metadata", {{"name", policy.name}, {"namespace", policy.ns}}},
+                         {"status", {{"ancestors", std::move(ancestors)}}}};
+  const auto target = kube::resource_path(policy.kind, policy.ns) + '/' +
+                      kube::encode_query(policy.name) + "/status?fieldManager=weir&force=true";
+  const auto reply = client.patch(
+      target, document.dump(-1, ' ', false, json::error_handler_t::replace), kube::kApplyPatch);
+  Applied applied{outcome_of(reply.status), "", reply.detail, reply.retry_after};
+  if (reply.status == ApiStatus::Forbidden) {
+    applied.detail +=
+        "; weir's role needs patch on " + kube::resource_name(policy.kind) + "/status";
   }
   return applied;
 }

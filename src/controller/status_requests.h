@@ -6,6 +6,7 @@
 #include "controller/status_addresses.h"
 #include "controller/status_book.h"
 #include "controller/status_options.h"
+#include "ingress/policy_index.h"
 #include "kube/api_client.h"
 
 /// What the status of Ingresses needs of the API server. Each of these waits for answers.
@@ -19,6 +20,15 @@ struct Applied {
   std::optional<std::chrono::seconds> retry_after;
 };
 Applied apply_status(kube::ApiClient& client, const StatusJob& job);
+
+/// In the status of what has several.
+inline constexpr const char* kControllerName = "weir.dev/ingress";
+
+/// The same for status.ancestors of a policy, with force: nobody else writes it. A condition whose
+/// status is as in `shown` keeps its time.
+Applied apply_policy_status(kube::ApiClient& client, const kube::ObjectRef& policy,
+                            const std::vector<ingress::PolicyVerdict>& verdicts,
+                            const std::vector<kube::PolicyAncestor>& shown);
 
 /// Of the Service as it is now. Unavailable if that cannot be asked for, Malformed if there is
 /// none.

@@ -185,6 +185,26 @@ void build_named(const BackendKey& key, bool allow_loopback, BuiltBackend& built
   }
 }
 
+/// The Service's own address. False: it has none, and its endpoints count.
+bool build_address(const BackendKey& key, const kube::Service& service, BuiltBackend& built) {
+  const auto* port = select_port(service, key.port);
+  if (port == nullptr) return false;
+  const auto address = parse_address(service.cluster_ip);
+  const auto number = checked_port(port->port);
+  if (!address || !number) {
+    built.problems.push_back({"NoServiceAddress", service_ref(key), "spec.clusterIP",
+                              "service-upstream sends to the Service's address, and it has none; "
+                              "its endpoints are used"});
+    return false;
+  }
+  built.backend.endpoints.push_back({join_host_port(service.cluster_ip, address->is_v6, *number),
+                                     service.cluster_ip,
+                                     *number,
+                                     State::Ready,
+                                     {}});
+  return true;
+}
+
 }  // namespace
 
 const kube::ServicePort* select_port(const kube::Service& service, const std::string& port) {
@@ -205,16 +225,17 @@ bool has_port(const kube::Service& service, const std::string& port) {
 
 BuiltBackend build_backend(const BackendKey& key, const kube::Service* service,
                            const std::vector<const kube::EndpointSlice*>& slices,
-                           bool allow_loopback) {
+                           const BackendRules& rules) {
   BuiltBackend built;
   built.backend.name = to_string(key);
   if (key.service.ns.empty()) {
-    build_named(key, allow_loopback, built);
+    build_named(key, rules.allow_loopback, built);
     return built;
   }
   if (!service) return built;
+  if (rules.by_address && build_address(key, *service, built)) return built;
   if (service->type == kExternalName && slices.empty()) {
-    build_external(key, *service, allow_loopback, built);
+    build_external(key, *service, rules.allow_loopback, built);
     return built;
   }
   const kube::ServicePort* port = select_port(*service, key.port);

@@ -32,11 +32,16 @@ inline bool is_usable(const table::Backend& backend) {
   return backend.dns.has_value() || !backend.endpoints.empty();
 }
 
+struct BackendRules {
+  bool allow_loopback = false;  ///< an endpoint may be on this machine
+  bool by_address = false;      ///< the Service's address is the one endpoint, if it has one
+};
+
 /// The endpoints of one Service port; of a key without a namespace, those of a machine by its name
 /// and a number, none if that is this machine and may not be. `service` may be nullptr: a backend
 /// without endpoints. `slices` are those of the Service, in any order: the result is the same.
 BuiltBackend build_backend(const BackendKey& key, const kube::Service* service,
                            const std::vector<const kube::EndpointSlice*>& slices,
-                           bool allow_loopback);
+                           const BackendRules& rules);
 
 }  // namespace weir::ingress

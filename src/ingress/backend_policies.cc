@@ -11,6 +11,18 @@ std::string salt_of(const BackendKey& key) {
   return key.service.ns + '-' + key.service.name + '-' + key.port;
 }
 
+/// But for affinity.
+void set_balancing(const Policies::Balancing& balancing, table::Backend& backend) {
+  if (balancing.hash_key.empty()) {
+    backend.balancing.algorithm = balancing.algorithm;
+  } else {
+    backend.balancing.algorithm = table::Balancing::Algorithm::Hash;
+    backend.balancing.hash_key = balancing.hash_key;
+  }
+  backend.limits = balancing.limits;
+  backend.health = balancing.health;
+}
+
 bool is_usual(const Policies& policies) {
   static const Policies::Balancing usual;
   return policies.balancing == usual;
@@ -48,17 +60,26 @@ void BackendClaims::remove(const Age& age) {
   with_mode_.erase(age);
 }
 
-void BackendClaims::apply_to(table::Backend& backend, const Policies& defaults) const {
-  const auto& balancing = (empty() ? defaults : *all_.begin()->second).balancing;
-  if (balancing.hash_key.empty()) {
-    backend.balancing.algorithm = balancing.algorithm;
-  } else {
-    backend.balancing.algorithm = table::Balancing::Algorithm::Hash;
-    backend.balancing.hash_key = balancing.hash_key;
-  }
-  backend.limits = balancing.limits;
-  backend.health = balancing.health;
+bool BackendClaims::are_by_address(const Policies& defaults) const {
+  return (empty() ? defaults : *all_.begin()->second).balancing.by_service_address;
+}
+
+void BackendClaims::apply_to(table::Backend& backend, const Policies& defaults,
+                             const PolicySettings* own) const {
+  const auto& claimed = empty() ? defaults : *all_.begin()->second;
   backend.sticky_cookie = cookie();
+  if (own == nullptr) {
+    set_balancing(claimed.balancing, backend);
+    return;
+  }
+  auto policies = claimed;
+  policies.balancing.is_sticky = false;
+  apply_settings(*own, nullptr, policies);
+  set_balancing(policies.balancing, backend);
+  if (!policies.balancing.is_sticky) return;
+  backend.sticky_cookie = policies.balancing.cookie;
+  backend.sticky_cookie->mode =
+      policies.balancing.sticky_mode.value_or(table::StickyCookie::Mode::Balanced);
 }
 
 std::optional<table::StickyCookie> BackendClaims::cookie() const {
@@ -68,14 +89,21 @@ std::optional<table::StickyCookie> BackendClaims::cookie() const {
   return cookie;
 }
 
+bool is_by_address(const BackendKey& key, const ClaimsByBackend& claims, const Policies& defaults) {
+  static const BackendClaims none;
+  const auto found = claims.find(key);
+  return (found == claims.end() ? none : found->second).are_by_address(defaults);
+}
+
 void apply_claims(table::Backend& backend, const BackendKey& key, const ClaimsByBackend& claims,
-                  const PrimariesByCanary& primaries, const Policies& defaults) {
+                  const PrimariesByCanary& primaries, const Policies& defaults,
+                  const PolicySettings* own) {
   static const BackendClaims none;
   const auto claims_of = [&](const BackendKey& wanted) -> const BackendClaims& {
     const auto found = claims.find(wanted);
     return found == claims.end() ? none : found->second;
   };
-  claims_of(key).apply_to(backend, defaults);
+  claims_of(key).apply_to(backend, defaults, own);
   if (const auto found = primaries.find(key); found != primaries.end()) {
     for (const auto& [primary, hosts] : found->second) {
       if (!backend.sticky_cookie) backend.sticky_cookie = claims_of(primary).cookie();

@@ -1,6 +1,7 @@
 #include "ingress/certificate_check.h"
 
 #include <algorithm>
+#include <ctime>
 #include <memory>
 #include <utility>
 
@@ -32,6 +33,13 @@ using CrlPtr = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
 using OcspPtr = std::unique_ptr<OCSP_RESPONSE, Freer<OCSP_RESPONSE_free>>;
 using BasicOcspPtr = std::unique_ptr<OCSP_BASICRESP, Freer<OCSP_BASICRESP_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
+
+using BignumPtr = std::unique_ptr<BIGNUM, Freer<BN_free>>;
+void free_openssl(void* memory) {
+  OPENSSL_free(memory);
+}
+using DecimalPtr = std::unique_ptr<char, Freer<free_openssl>>;
+using Utf8Ptr = std::unique_ptr<unsigned char, Freer<free_openssl>>;
 
 /// OpenSSL's error queue is per thread, and would otherwise be read by whoever asks it next.
 struct ErrorQueueCleaner {
@@ -128,10 +136,43 @@ std::string staple_problem(const std::string& der, const X509* leaf) {
   return {};
 }
 
+/// 0: it is no time.
+std::int64_t unix_time(const ASN1_TIME* time) {
+  std::tm utc{};
+  return time != nullptr && ASN1_TIME_to_tm(time, &utc) == 1 ? ::timegm(&utc) : 0;
+}
+
+std::string decimal(const ASN1_INTEGER* number) {
+  const BignumPtr value(ASN1_INTEGER_to_BN(number, nullptr));
+  const DecimalPtr text(value ? BN_bn2dec(value.get()) : nullptr);
+  return text ? text.get() : "";
+}
+
+/// In UTF-8, or what of it is; empty: there is none.
+std::string part_of(const X509_NAME* name, int what) {
+  const int index = X509_NAME_get_index_by_NID(name, what, -1);
+  if (index < 0) return {};
+  const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index));
+  unsigned char* bytes = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&bytes, text);
+  const Utf8Ptr held(bytes);
+  return size < 0
+             ? std::string()
+             : std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
 CertificateInfo describe(const X509* leaf, const EVP_PKEY* key, const kube::Secret& secret) {
   const char* type = EVP_PKEY_get0_type_name(key);
   const std::string* staple = find_key(secret, "tls.ocsp-staple");
-  return {names_of(leaf), type ? type : "", staple ? staple_problem(*staple, leaf) : ""};
+  CertificateInfo info;
+  info.names = names_of(leaf);
+  info.key_type = type ? type : "";
+  info.not_after = unix_time(X509_get0_notAfter(leaf));
+  info.serial = decimal(X509_get0_serialNumber(leaf));
+  info.issuer_organization = part_of(X509_get_issuer_name(leaf), NID_organizationName);
+  info.issuer_common_name = part_of(X509_get_issuer_name(leaf), NID_commonName);
+  if (staple != nullptr) info.staple_problem = staple_problem(*staple, leaf);
+  return info;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,11 @@ struct CertificateInfo {
   std::vector<std::string> names;
   /// As OpenSSL names it: "EC", "RSA". Pairs of different types can be served side by side.
   std::string key_type;
+  std::int64_t not_after = 0;  ///< of the leaf, Unix time in seconds
+  std::string serial;          ///< of the leaf, decimal
+  // Of the leaf's issuer; empty: it has none.
+  std::string issuer_organization;
+  std::string issuer_common_name;
   /// What is wrong with tls.ocsp-staple, as a sentence; empty: nothing, or there is none.
   std::string staple_problem;
 

@@ -27,6 +27,10 @@ bool is_served(const kube::Ingress& ingress, const IngressClasses& classes,
                const Options& options) {
   if (ingress.ingress_class_name) {
     const auto named = classes.find(*ingress.ingress_class_name);
+    // Who may see one namespace alone may not see classes.
+    if (named == classes.end() && !options.watch_namespace.empty()) {
+      return options.ingress_class_by_name && *ingress.ingress_class_name == options.ingress_class;
+    }
     return named != classes.end() && is_our_class(named->second, options);
   }
   const auto& annotations = ingress.meta.annotations;

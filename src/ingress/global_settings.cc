@@ -1,7 +1,6 @@
 #include "ingress/global_settings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <limits>
 #include <map>
@@ -13,11 +12,14 @@
 #include "ingress/annotation_values.h"
 #include "ingress/annotations.h"
 #include "ingress/block_lists.h"
+#include "ingress/connection_keys.h"
+#include "ingress/nginx_time.h"
 #include "ingress/secret_name.h"
 #include "ingress/tls_lists.h"
 #include "table/describe_text.h"
 #include "table/text_rules.h"
 #include "util/ip_address.h"
+#include "util/regex.h"
 
 namespace weir::ingress {
 
@@ -25,6 +27,7 @@ namespace {
 
 constexpr std::uint32_t kMostRate = 1'000'000;
 constexpr std::uint32_t kMostWaitSeconds = 24 * 3600;
+constexpr const char* kOriginalUri = "X-Original-URI";
 constexpr const char* kTicketKey = "session-ticket-key";
 constexpr std::size_t kMinTicketSeed = 32;
 constexpr std::size_t kMaxTicketSeed = 256;
@@ -35,48 +38,6 @@ constexpr std::uint32_t kMostSessionSeconds = 7 * 24 * 3600;  // RFC 8446 §4.6.
 
 /// Takes a value into the settings. What is wrong with it, or nullptr.
 using Take = std::function<const char*(const std::string&, GlobalSettings&)>;
-
-/// As nginx writes times: "300", "10m", "1h 30m".
-std::optional<std::uint32_t> parse_seconds(std::string_view text) {
-  std::uint64_t total = 0;
-  bool any = false;
-  while (!text.empty()) {
-    if (text.front() == ' ') {
-      text.remove_prefix(1);
-      continue;
-    }
-    std::uint64_t count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || count > std::numeric_limits<std::uint32_t>::max()) {
-      return std::nullopt;
-    }
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    std::uint64_t unit = 1;
-    if (!text.empty() && text.front() != ' ') {
-      switch (text.front()) {
-        case 's':
-          unit = 1;
-          break;
-        case 'm':
-          unit = 60;
-          break;
-        case 'h':
-          unit = 3600;
-          break;
-        case 'd':
-          unit = 24 * 3600;
-          break;
-        default:
-          return std::nullopt;
-      }
-      text.remove_prefix(1);
-    }
-    total += count * unit;
-    any = true;
-  }
-  if (!any || total > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
-  return static_cast<std::uint32_t>(total);
-}
 
 const char* take_protocols(const std::string& value, GlobalSettings& settings) {
   table::TlsVersions versions{false, false};
@@ -146,6 +107,15 @@ Take tunnel_total(std::uint32_t table::TunnelTotals::*field, std::uint32_t least
   };
 }
 
+Take stream_time(std::uint32_t GlobalSettings::Streams::*field, std::uint32_t most_ms) {
+  return [=](const std::string& value, GlobalSettings& settings) -> const char* {
+    const auto seconds = parse_seconds(trimmed(value));
+    if (!seconds || *seconds > most_ms / 1000) return "is no time in range, such as 600s";
+    settings.streams.*field = *seconds * 1000;
+    return nullptr;
+  };
+}
+
 Take refusal_status(std::uint16_t table::AnswerStatus::*field) {
   return [=](const std::string& value, GlobalSettings& settings) -> const char* {
     const auto status = parse_number(value);
@@ -177,6 +147,21 @@ std::optional<std::vector<std::string>> parse_header_names(const std::string& va
 }
 
 constexpr const char* kNoHeaderNames = "is no list of header names with commas between";
+
+/// As nginx has it in a map: whole targets, and after "~" or "~*" regular expressions.
+const char* take_unlogged(const std::string& value, GlobalSettings& settings) {
+  auto items = split_list(value, ',');
+  const auto is_wrong = [](const std::string& item) {
+    const auto pattern = util::compile_map_pattern(item);
+    return item.size() > table::kMaxRuleText || table::has_control_character(item) ||
+           (pattern && !*pattern);
+  };
+  if (items.size() > kMostPaths || std::ranges::any_of(items, is_wrong)) {
+    return "is no list of URIs and, after ~, regular expressions";
+  }
+  settings.unlogged_uris = std::move(items);
+  return nullptr;
+}
 
 const char* take_redirect_code(const std::string& value, GlobalSettings& settings) {
   const auto code = parse_number(trimmed(value));
@@ -271,6 +256,28 @@ const std::map<std::string, Take, std::less<>>& takers() {
          settings.tunnels.open_wait_ms = *seconds * 1000;
          return nullptr;
        }},
+      {"enable-real-ip",
+       flag([](auto& settings, bool on) { settings.forwarded.trust_address = on; })},
+      {"ignore-invalid-headers",
+       flag([](auto& settings, bool on) { settings.odd_names_in_headers = !on; })},
+      {"proxy-add-original-uri-header",
+       flag([](auto& settings, bool on) { settings.adds_original_uri = on; })},
+      {"skip-access-log-urls", take_unlogged},
+      {"proxy-stream-timeout",
+       stream_time(&GlobalSettings::Streams::idle_timeout_ms, table::kMaxTunnelMilliseconds)},
+      {"proxy-stream-next-upstream",
+       flag([](auto& settings, bool on) { settings.streams.is_tried_again = on; })},
+      {"proxy-stream-next-upstream-timeout",
+       stream_time(&GlobalSettings::Streams::tries_window_ms, table::kMaxMilliseconds)},
+      {"proxy-stream-next-upstream-tries",
+       [](const std::string& value, GlobalSettings& settings) -> const char* {
+         const auto tries = parse_number(trimmed(value));
+         if (!tries) return "is no number of tries";
+         constexpr std::uint64_t kMost = table::kMaxTries;
+         settings.streams.tries =
+             static_cast<std::uint32_t>(*tries == 0 ? kMost : std::min(*tries, kMost));
+         return nullptr;
+       }},
       {"generate-request-id",
        flag([](auto& settings, bool on) { settings.headers.request_id = on; })},
       {"enable-underscores-in-headers",
@@ -359,6 +366,12 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
       }
       continue;
     }
+    if (is_connection_key(key)) {
+      if (const char* why = take_connection_key(key, value, settings.connections)) {
+        wrong(key, value, why);
+      }
+      continue;
+    }
     if (is_block_list(key)) {
       for (auto& complaint : take_block_list(key, value, settings.blocked)) {
         problems.push_back({"InvalidConfigMapValue", ref, "data." + key, std::move(complaint)});
@@ -378,6 +391,7 @@ GlobalSettings read_global_settings(const kube::ConfigMap* config_map) {
     settings.policies.access.global.is_asked = settings.policies.access.global.is_wrong = true;
   }
   if (!hsts) settings.hsts.reset();
+  if (!settings.streams.is_tried_again) settings.streams.tries = 1;
   if (!ignored.empty()) {
     problems.push_back({"ConfigMapKeyIgnored", ref, "data",
                         "these keys are not in effect: " + ignored.substr(0, 1000)});
@@ -405,7 +419,16 @@ table::Settings make_settings(const Options& options, const GlobalSettings& glob
   settings.headers = global.headers;
   settings.headers.response = fields_of(global.response_headers);
   settings.headers.request = fields_of(global.request_headers);
-  settings.status = global.status;
+  if (global.adds_original_uri) {
+    auto& fields = settings.headers.request;
+    const auto is_it = [](const auto& field) { return field.name == kOriginalUri; };
+    if (std::ranges::none_of(fields, is_it)) {
+      fields.push_back({kOriginalUri, {{table::TextPart::Source::RequestUri, {}}}});
+    }
+  }
+  settings.odd_names_in_headers = global.odd_names_in_headers;
+  settings.connections = global.connections;
+  settings.unlogged_uris = global.unlogged_uris;
   return settings;
 }
 

@@ -19,10 +19,21 @@ struct GlobalSettings {
   table::TlsSettings tls;
   std::optional<table::Hsts> hsts = table::Hsts{};
   bool underscores_in_headers = false;
+  bool odd_names_in_headers = false;
+  bool adds_original_uri = false;  ///< to requests, as X-Original-URI
+  table::ConnectionSettings connections;
+  std::vector<std::string> unlogged_uris;
   table::Forwarded forwarded;
   table::TunnelTotals tunnels;
   table::AnswerStatus status;
   table::Blocked blocked;
+  struct Streams {
+    std::uint32_t idle_timeout_ms = 600'000;
+    bool is_tried_again = true;
+    std::uint32_t tries = 3;  ///< 1 without that
+    std::uint32_t tries_window_ms = 600'000;
+  };
+  Streams streams;                ///< of TCP services
   table::HeaderSettings headers;  ///< but for what these ConfigMaps list
   std::optional<NamespacedName> response_headers;
   std::optional<NamespacedName> request_headers;

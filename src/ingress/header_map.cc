@@ -127,7 +127,12 @@ HeaderMap read_header_map(const kube::ConfigMap& config_map) {
 
 kube::Object as_kept(kube::Object object, const Options& options) {
   auto* found = std::get_if<kube::ConfigMap>(&object);
-  if (found == nullptr || options.config_map == name_of(found->meta)) return object;
+  if (found == nullptr) return object;
+  const auto named = name_of(found->meta);
+  if (options.config_map == named || options.tcp_services == named ||
+      options.udp_services == named) {
+    return object;
+  }
   for (auto& [name, value] : found->data) {
     if (!is_header_name(name)) {
       value.clear();

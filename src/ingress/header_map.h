@@ -33,7 +33,7 @@ struct HeaderMap {
 /// Pure. What cannot be a header, and what frames or routes messages, is left out.
 HeaderMap read_header_map(const kube::ConfigMap& config_map);
 
-/// The object as an ObjectStore keeps it. ConfigMaps but for that of the settings are kept as
+/// The object as an ObjectStore keeps it. ConfigMaps but for those that options name are kept as
 /// headers, for somebody may come to name them: without values that can be none, so those that are
 /// something else altogether take no memory.
 kube::Object as_kept(kube::Object object, const Options& options);

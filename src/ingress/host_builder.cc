@@ -34,11 +34,12 @@ class RouteCollector {
  public:
   explicit RouteCollector(BuiltHost& built) : built_(built) {}
 
-  void add_share(const HostShare& share, const RoutePolicies& policies) {
+  void add_share(const HostShare& share, const RoutePolicyMaker& maker) {
+    const auto policies = maker.make(share);
     for (const std::size_t rule : share.rules) {
       const auto& paths = share.ingress->rules[rule].paths;
       for (std::size_t i = 0; i < paths.size(); ++i) {
-        add_path({share.ingress, rule, i}, paths[i], policies);
+        add_path({share.ingress, rule, i}, paths[i], share, policies, maker);
       }
     }
   }
@@ -92,8 +93,8 @@ class RouteCollector {
     BackendKey backend;
   };
 
-  void add_path(const Source& source, const kube::IngressPath& path,
-                const RoutePolicies& policies) {
+  void add_path(const Source& source, const kube::IngressPath& path, const HostShare& share,
+                const RoutePolicies& policies, const RoutePolicyMaker& maker) {
     const kube::Ingress& ingress = *source.ingress;
     const auto backend = backend_key(ingress.meta.ns, path.backend);
     const std::string text = path.path.empty() ? "/" : path.path;
@@ -103,7 +104,9 @@ class RouteCollector {
         {text, kind}, Owner{&ingress, nullptr, built_.host.routes.size(), *backend});
     if (is_new) {
       sources_.push_back(source);
-      add_route({kind, text}, origin_of(ingress), backend, policies);
+      const auto of_service = maker.make_for_service(share, *backend);
+      add_route({kind, text}, origin_of(ingress), backend,
+                of_service ? of_service->routes : policies);
       return;
     }
     const auto& first = *owner->second.ingress;
@@ -211,6 +214,7 @@ class RouteCollector {
     if (backend) {
       route.backends.push_back({to_string(*backend), 1});
       backends_.insert(*backend);
+      if (const auto plain = policies.plain_backend_of(*backend)) backends_.insert(*plain);
     }
     policies.apply_to(route, backend);
     sources_.back().is_pattern = policies.makes_pattern_of(route.match.path);
@@ -245,8 +249,13 @@ void add_default_route(const HostInput& input, const RoutePolicyMaker& policies,
     if (ingress.default_backend) backend = backend_key(ingress.meta.ns, *ingress.default_backend);
   }
   built.wants_default_backend |= !backend;
-  routes.add_root(std::move(origin), backend ? backend : input.default_backend,
-                  share == nullptr ? policies.make_default() : policies.make(*share));
+  if (!backend) backend = input.default_backend;
+  const auto of_service =
+      share == nullptr || !backend ? std::nullopt : policies.make_for_service(*share, *backend);
+  routes.add_root(std::move(origin), backend,
+                  of_service         ? of_service->routes
+                  : share == nullptr ? policies.make_default()
+                                     : policies.make(*share));
 }
 
 bool lists(const kube::IngressTls& entry, const std::string& host) {
@@ -324,11 +333,23 @@ HostTls settle_tls(const HostInput& input, std::vector<kube::Problem>& problems)
   return tls;
 }
 
+/// Those of a host's certificates that are for its alias, too; without any it is as if nobody said
+/// anything about TLS.
+HostTls tls_of_alias(const HostInput& input, HostTls tls) {
+  std::erase_if(tls.certificates, [&](const NamespacedName& secret) {
+    const auto* certificate = input.certificate(secret);
+    return !certificate || !*certificate || !(*certificate)->covers(input.alias);
+  });
+  if (tls.certificates.empty()) return {};
+  return tls;
+}
+
 /// `canaries` give other ways to what the shares of `input` have.
 BuiltHost build_own_host(const HostInput& input, const HostShares& canaries) {
   BuiltHost built;
-  built.host.name = input.name;
+  built.host.name = input.alias.empty() ? input.name : input.alias;
   built.own_tls = settle_tls(input, built.problems);
+  if (!input.alias.empty()) built.own_tls = tls_of_alias(input, std::move(built.own_tls));
   const HostTls& tls = built.own_tls.is_mapped ? built.own_tls : input.wildcard_tls;
   for (const auto& certificate : tls.certificates) {
     built.host.certificates.push_back(to_string(certificate));
@@ -337,7 +358,7 @@ BuiltHost build_own_host(const HostInput& input, const HostShares& canaries) {
 
   const RoutePolicyMaker policies(input, tls.is_mapped, built);
   RouteCollector routes(built);
-  for (const auto& [age, share] : input.shares) routes.add_share(share, policies.make(share));
+  for (const auto& [age, share] : input.shares) routes.add_share(share, policies);
   for (const auto& [age, share] : canaries) routes.add_canary(share);
   add_default_route(input, policies, routes, built);
   routes.finish();
@@ -373,6 +394,18 @@ BuiltHost build_www_host(const HostInput& input) {
   return built;
 }
 
+/// Further names of the hosts that an Ingress has rules for.
+void add_aliases(std::map<std::string, HostShare>& shares, const Policies& policies) {
+  if (shares.empty()) return;
+  HostShare alias = shares.begin()->second;
+  alias.rules.clear();
+  for (const auto& [host, share] : shares) {
+    if (!share.rules.empty()) alias.alias_of.push_back(host);
+  }
+  if (alias.alias_of.empty()) return;
+  for (const auto& name : policies.aliases) shares.try_emplace(name, alias);
+}
+
 /// "www.a.example" for "a.example", and the other way round.
 void add_www_shares(std::map<std::string, HostShare>& shares) {
   std::vector<std::pair<std::string, HostShare>> others;
@@ -380,7 +413,7 @@ void add_www_shares(std::map<std::string, HostShare>& shares) {
     if (host.empty() || host.starts_with('*') || share.rules.empty()) continue;
     auto other = host.starts_with("www.") ? host.substr(4) : "www." + host;
     if (!is_valid_host(other)) continue;
-    others.emplace_back(std::move(other), HostShare{share.ingress, {}, share.policies, host});
+    others.emplace_back(std::move(other), HostShare{share.ingress, {}, share.policies, {}, host});
   }
   for (auto& [host, share] : others) shares.try_emplace(std::move(host), std::move(share));
 }
@@ -403,13 +436,14 @@ std::map<std::string, HostShare> shares_of(const kube::Ingress& ingress,
     shares[""].ingress = &ingress;
     shares[""].policies = policies;
   }
+  add_aliases(shares, *policies);
   if (policies->from_to_www) add_www_shares(shares);
   return shares;
 }
 
 BuiltHost build_host(const HostInput& input) {
   const auto is_special = [](const auto& entry) {
-    return !entry.second.www_of.empty() || entry.second.policies->canary.is_on;
+    return !is_of_own_host(entry.second) || entry.second.policies->canary.is_on;
   };
   if (!input.shares.empty() && std::ranges::none_of(input.shares, is_special)) {
     return build_own_host(input, {});
@@ -418,6 +452,7 @@ BuiltHost build_host(const HostInput& input) {
   HostShares www;
   HostShares canaries;
   for (const auto& [age, share] : input.shares) {
+    if (!share.alias_of.empty()) continue;
     const bool is_canary = share.policies->canary.is_on;
     (is_canary ? canaries : share.www_of.empty() ? own : www).emplace(age, share);
   }
@@ -425,7 +460,8 @@ BuiltHost build_host(const HostInput& input) {
     return HostInput{input.name,         shares,
                      input.wildcard_tls, input.default_backend,
                      input.defaults,     input.certificate,
-                     input.config_map};
+                     input.config_map,   input.service_policies,
+                     input.alias};
   };
   const bool is_default = input.name.empty() && input.default_backend;
   if (!own.empty() || is_default) return build_own_host(with(own), canaries);

@@ -12,6 +12,8 @@
 #include "ingress/names.h"
 #include "ingress/object_store.h"
 #include "ingress/policies.h"
+#include "ingress/policy_settings.h"
+#include "ingress/user_list.h"
 #include "kube/objects.h"
 #include "kube/problem.h"
 #include "table/table.h"
@@ -24,10 +26,19 @@ struct HostShare {
   /// Indices in spec.rules. Empty: it has no rules, and gives its default backend to host "".
   std::vector<std::size_t> rules;
   std::shared_ptr<const Policies> policies;
+  /// The TunnelPolicy that is in `policies` already; nullptr: none is.
+  std::shared_ptr<const PolicySettings> tunnel_policy = {};
   /// If not empty, all that it gives: where nobody gives anything else, a redirect to that host
   /// (from-to-www-redirect).
   std::string www_of = {};
+  /// If not empty, all that it gives: those hosts' other name is this one (server-alias); sorted.
+  std::vector<std::string> alias_of = {};
 };
+
+/// Whether the Ingress has the host in its rules, or serves what no host does.
+inline bool is_of_own_host(const HostShare& share) {
+  return share.www_of.empty() && share.alias_of.empty();
+}
 
 using HostShares = std::map<Age, HostShare>;  ///< oldest first
 
@@ -46,6 +57,10 @@ struct HostTls {
   bool operator==(const HostTls&) const = default;
 };
 
+/// Those that count for a port of a Service: none, one or two.
+using FindServicePolicies =
+    std::function<std::vector<std::shared_ptr<const PolicySettings>>(const BackendKey&)>;
+
 struct HostInput {
   const std::string& name;
   const HostShares& shares;
@@ -59,6 +74,11 @@ struct HostInput {
   std::function<const ObjectStore::Certificate*(const NamespacedName&)> certificate;
   /// Asked only for ConfigMaps that this host depends on.
   FindConfigMap config_map;
+  /// The policies of the Service behind a backend; nullptr: nobody has such.
+  FindServicePolicies service_policies = {};
+  /// The name to build the host under, instead of its own: certificates are for that, and so is
+  /// `wildcard_tls`. Empty: its own.
+  std::string alias = {};
 };
 
 /// A backend that takes requests from another one, whose clients stay on it or off it.
@@ -77,8 +97,8 @@ struct BuiltHost {
   std::vector<NamespacedName> certificates;
   /// Secrets whose CAs they name, usable or not; sorted, no duplicates.
   std::vector<NamespacedName> trusts;
-  /// Secrets whose users routes ask for, usable or not; sorted, no duplicates.
-  std::vector<NamespacedName> users;
+  /// Whose users routes ask for, usable or not; sorted, no duplicates.
+  std::vector<UserSource> users;
   std::vector<BackendKey> backends;    ///< that routes name or ask; sorted, no duplicates
   std::vector<CanaryOf> canaries;      ///< sorted, no duplicates
   bool wants_default_backend = false;  ///< it serves or answers, or would if there were one

@@ -115,10 +115,10 @@ table::RouteRules make_rules(const HostShare& share, const HostInput& input, Bui
     rules.access.basic.reset();
     return rules;
   }
-  const auto secret = users_of(*share.ingress, *share.policies);
-  if (secret) {
-    rules.access.basic->users = to_string(*secret);
-    built.users.push_back(*secret);
+  const auto source = users_of(*share.ingress, *share.policies);
+  if (source) {
+    rules.access.basic->users = to_string(*source);
+    built.users.push_back(*source);
   } else {
     rules.access.closed = true;
     rules.access.basic.reset();
@@ -177,12 +177,21 @@ util::Rare<table::RouteRules> RoutePolicies::rules_of(
   // Who answers for errors need not be asked about its own.
   const bool is_of_errors =
       shared->error_pages && backend && to_string(*backend) == shared->error_pages->backend;
-  if (!is_rewritten_to_itself && !is_of_errors && policies_.upstream_host.empty()) return shared;
+  const auto plain = backend ? plain_backend_of(*backend) : std::nullopt;
+  if (!is_rewritten_to_itself && !is_of_errors && !plain && policies_.upstream_host.empty()) {
+    return shared;
+  }
   auto rules = *shared;
+  if (plain) rules.plain_backend = to_string(*plain);
   if (is_of_errors) rules.error_pages.reset();
   if (is_rewritten_to_itself) rules.rewrite = {};
   if (backend) rules.upstream_host = make_upstream_host(policies_.upstream_host, *backend);
   return rules;
+}
+
+std::optional<BackendKey> RoutePolicies::plain_backend_of(const BackendKey& backend) const {
+  if (policies_.plain_http_port.empty()) return std::nullopt;
+  return BackendKey{backend.service, policies_.plain_http_port};
 }
 
 void RoutePolicies::apply_to(table::Route& route, const std::optional<BackendKey>& backend) const {
@@ -223,7 +232,21 @@ RoutePolicies RoutePolicyMaker::make(const HostShare& share) const {
   }
   const auto* auth = policies.access.auth();
   if (auth != nullptr && auth->backend) built_.backends.push_back(*auth->backend);
+  if (policies.mirror.backend) built_.backends.push_back(*policies.mirror.backend);
   return {policies, has_rules, redirects, make_rules(share, input_, built_), std::move(tls)};
+}
+
+std::optional<ServiceRoutePolicies> RoutePolicyMaker::make_for_service(
+    const HostShare& share, const BackendKey& backend) const {
+  if (!input_.service_policies) return std::nullopt;
+  const auto settings = input_.service_policies(backend);
+  if (settings.empty()) return std::nullopt;
+  auto policies = std::make_shared<Policies>(*share.policies);
+  // What the Ingress's own policy says goes before.
+  for (const auto& one : settings) apply_settings(*one, share.tunnel_policy.get(), *policies);
+  HostShare own = share;
+  own.policies = policies;
+  return ServiceRoutePolicies{policies, make(own)};
 }
 
 RoutePolicies RoutePolicyMaker::make_default() const {
@@ -250,7 +273,7 @@ void settle_host_policies(const HostInput& input, BuiltHost& built) {
   const auto* app =
       find_share(input, [](const Policies& policies) { return !policies.app_root.empty(); });
   if (app != nullptr) built.host.redirects = table::HostRedirects{app->policies->app_root, {}};
-  settle_passthrough(input, built);
+  if (input.alias.empty()) settle_passthrough(input, built);
 }
 
 }  // namespace weir::ingress

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,8 @@ class RoutePolicies {
   /// Sets all that comes from annotations. The route has its match and its backends, of which
   /// `backend` is one.
   void apply_to(table::Route& route, const std::optional<BackendKey>& backend) const;
+  /// Who gets the requests that come without TLS to a route with that backend; nothing: the same.
+  std::optional<BackendKey> plain_backend_of(const BackendKey& backend) const;
   /// Whether the path is a regular expression, and so makes all of the host's paths such.
   bool makes_pattern_of(const std::string& path) const;
 
@@ -42,6 +45,12 @@ class RoutePolicies {
   util::Rare<table::TunnelPolicy> tunnels_;
 };
 
+/// Those of the routes to one Service, which has policies of its own.
+struct ServiceRoutePolicies {
+  std::shared_ptr<const Policies> policies;
+  RoutePolicies routes;  ///< of them
+};
+
 /// Knows what the Ingresses of a host have in common. What it refers to outlives it.
 class RoutePolicyMaker {
  public:
@@ -50,6 +59,9 @@ class RoutePolicyMaker {
   RoutePolicyMaker(const HostInput& input, bool has_certificate, BuiltHost& built);
 
   RoutePolicies make(const HostShare& share) const;
+  /// Nothing: the Service has no policies, and so `make` says it all.
+  std::optional<ServiceRoutePolicies> make_for_service(const HostShare& share,
+                                                       const BackendKey& backend) const;
   /// Of routes that come from no Ingress.
   RoutePolicies make_default() const;
 

@@ -8,6 +8,7 @@
 #include "ingress/backend_builder.h"
 #include "ingress/header_map.h"
 #include "ingress/host_policies.h"
+#include "ingress/tcp_services.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -52,6 +53,7 @@ class Checker {
     check_client_auth();
     check_backend_tls();
     check_users();
+    check_aliases();
     check_cors();
     check_headers();
     check_default_backend();
@@ -171,9 +173,18 @@ class Checker {
     auto named = *written;
     if (named.ns.empty()) named.ns = ingress_.meta.ns;
     if (!is_usable_name(named, kField, kEffect)) return;
-    if (const auto users = read_users(*store_.find_secret(named)); !users) {
+    const auto users = read_users(*store_.find_secret(named), policies_.access.basic.is_map);
+    if (!users) {
       add("InvalidUsers", kField,
           fmt::format("Secret {}: {}; {}", to_string(named), users.error().detail, kEffect));
+    }
+  }
+
+  void check_aliases() {
+    for (const auto& name : policies_.wrong_aliases) {
+      add("InvalidAnnotation", "metadata.annotations[nginx.ingress.kubernetes.io/server-alias]",
+          fmt::format("\"{}\" is neither a DNS name nor \"*.\" and a DNS name; it is left out",
+                      shortened(name)));
     }
   }
 
@@ -255,7 +266,7 @@ References references_of(const kube::Ingress& ingress, const Policies& policies)
   for (const auto& secret : {policies.client_auth.secret, policies.backend_tls.secret}) {
     if (secret && may_use(*secret, ingress.meta.ns)) references.secrets.push_back(*secret);
   }
-  if (const auto users = users_of(ingress, policies)) references.secrets.push_back(*users);
+  if (const auto users = users_of(ingress, policies)) references.secrets.push_back(users->secret);
   if (const auto backend = default_backend_of(ingress, policies)) {
     references.services.push_back(backend->service);
   }
@@ -312,6 +323,8 @@ std::vector<kube::Problem> check_options(const Options& options, const ObjectSto
     }
   }
   problems.insert(problems.end(), global.problems.begin(), global.problems.end());
+  const auto tcp_problems = read_tcp_services(options, global, store).problems;
+  problems.insert(problems.end(), tcp_problems.begin(), tcp_problems.end());
   const auto header_problems = check_header_maps(
       global, [&](const NamespacedName& name) { return store.find_config_map(name); });
   problems.insert(problems.end(), header_problems.begin(), header_problems.end());

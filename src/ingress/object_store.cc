@@ -1,5 +1,6 @@
 #include "ingress/object_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::ingress {
@@ -15,6 +16,11 @@ auto* find_in(Map& map, const Key& key) {
 void take_over(const kube::Ingress& from, kube::Ingress& to) {
   to.meta.resource_version = from.meta.resource_version;
   to.addresses = from.addresses;
+}
+
+void take_over(const kube::Policy& from, kube::Policy& to) {
+  to.meta.resource_version = from.meta.resource_version;
+  to.ancestors = from.ancestors;
 }
 
 template <class T>
@@ -70,6 +76,9 @@ bool ObjectStore::has_same(const kube::Object& object) const {
     bool operator()(const kube::ConfigMap& o) const {
       return says_same(find_in(store.config_maps_, ingress::name_of(o.meta)), o);
     }
+    bool operator()(const kube::Policy& o) const {
+      return says_same(store.find_policy(kube::ref_of(o)), o);
+    }
   };
   return std::visit(Visitor{*this}, object);
 }
@@ -100,6 +109,10 @@ void ObjectStore::put(kube::Object object) {
       auto& place = store.config_maps_[ingress::name_of(o.meta)];
       place = std::move(o);
     }
+    void operator()(kube::Policy&& o) const {
+      auto& place = store.policies_[kube::ref_of(o)];
+      place = std::move(o);
+    }
   };
   std::visit(Visitor{*this}, std::move(object));
 }
@@ -107,6 +120,8 @@ void ObjectStore::put(kube::Object object) {
 void ObjectStore::refresh(const kube::Object& object) {
   if (const auto* ingress = std::get_if<kube::Ingress>(&object)) {
     take_over(*ingress, ingresses_.at(ingress::name_of(ingress->meta)));
+  } else if (const auto* policy = std::get_if<kube::Policy>(&object)) {
+    take_over(*policy, policies_.at(kube::ref_of(object)));
   }
 }
 
@@ -133,6 +148,11 @@ void ObjectStore::remove(const kube::ObjectRef& ref) {
     case kube::Kind::ConfigMap:
       config_maps_.erase(name);
       break;
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      policies_.erase(ref);
+      break;
     case kube::Kind::Manifest:
       break;
   }
@@ -152,6 +172,11 @@ std::size_t ObjectStore::count(kube::Kind kind) const {
       return secrets_.size();
     case kube::Kind::ConfigMap:
       return config_maps_.size();
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      return static_cast<std::size_t>(std::ranges::count_if(
+          policies_, [&](const auto& entry) { return entry.first.kind == kind; }));
     case kube::Kind::Manifest:
       break;
   }
@@ -193,6 +218,10 @@ const kube::ObjectMeta* ObjectStore::find_meta(const kube::ObjectRef& ref) const
       return meta(find_in(secrets_, name));
     case kube::Kind::ConfigMap:
       return meta(find_in(config_maps_, name));
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      return meta(find_policy(ref));
     case kube::Kind::Manifest:
       break;
   }
@@ -205,6 +234,10 @@ const kube::Ingress* ObjectStore::find_ingress(const NamespacedName& name) const
 
 const kube::ConfigMap* ObjectStore::find_config_map(const NamespacedName& name) const {
   return find_in(config_maps_, name);
+}
+
+const kube::Policy* ObjectStore::find_policy(const kube::ObjectRef& ref) const {
+  return find_in(policies_, ref);
 }
 
 const kube::Service* ObjectStore::find_service(const NamespacedName& name) const {

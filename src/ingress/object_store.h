@@ -42,6 +42,9 @@ class ObjectStore {
   const kube::EndpointSlice* find_slice(const NamespacedName& name) const;
   const kube::ConfigMap* find_config_map(const NamespacedName& name) const;
   const kube::Secret* find_secret(const NamespacedName& name) const;
+  /// Of either kind of policy, or a WeirConfig.
+  const kube::Policy* find_policy(const kube::ObjectRef& ref) const;
+  const std::map<kube::ObjectRef, kube::Policy>& policies() const { return policies_; }
   /// Ordered by name.
   std::vector<const kube::EndpointSlice*> slices_of(const NamespacedName& service) const;
 
@@ -66,6 +69,7 @@ class ObjectStore {
   ByName<std::map<std::string, const kube::EndpointSlice*>> slices_by_service_;
   ByName<kube::Secret> secrets_;
   ByName<kube::ConfigMap> config_maps_;
+  std::map<kube::ObjectRef, kube::Policy> policies_;
   mutable CertificateChecker checker_;
   mutable ByName<std::shared_ptr<const Certificate>> certificates_;
   mutable ByName<util::Result<void>> trusts_;

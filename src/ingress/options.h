@@ -33,6 +33,9 @@ struct Options {
   std::optional<NamespacedName> default_certificate;
   /// Settings for every host (global_settings.h).
   std::optional<NamespacedName> config_map;
+  /// Ports of TCP, and of UDP, which are refused (tcp_services.h).
+  std::optional<NamespacedName> tcp_services;
+  std::optional<NamespacedName> udp_services;
   /// The Secret that holds the seed of session ticket keys, which replicas share.
   std::optional<NamespacedName> ticket_secret;
   std::uint16_t public_http_port = 80;

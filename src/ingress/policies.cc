@@ -55,8 +55,11 @@ table::RouteRules Policies::rules_of_routes() const {
   rules.access.allowed = access.allowed.list;
   rules.access.denied = access.denied.list;
   if (const auto* auth = access.auth()) {
-    rules.access.external = auth->external;
     rules.access.closed |= auth->is_wrong;
+    if (!auth->is_wrong) {
+      auto& external = rules.access.external.emplace(auth->external);
+      if (!external.cache_key.empty()) external.cache_times = auth->cache_times;
+    }
   }
   if (access.basic.is_asked) {
     rules.access.basic.emplace().realm = access.basic.realm;
@@ -80,6 +83,17 @@ table::RouteRules Policies::rules_of_routes() const {
   if (rewrite.path.empty()) rules.rewrite = {};
   rules.response_rewrite = rewrite_of_responses(replacements);
   rules.logs_requests = logs_requests && !logs_nothing;
+  if (response_rate.bytes_per_second != 0) rules.response_rate = response_rate;
+  if (mirror.backend) {
+    rules.mirror = mirror.copy;
+    rules.mirror->backend = to_string(*mirror.backend);
+    if (!mirror.host.empty()) rules.mirror->host = mirror.host;
+  }
+  rules.via = via;
+  rules.unanswered_status = unanswered_status;
+  rules.close_after_error = close_after_error;
+  rules.speaks_http_1_0 = speaks_http_1_0;
+  rules.close_endpoints = close_endpoints;
   return rules;
 }
 

@@ -47,8 +47,9 @@ struct Policies {
     Networks denied;
     bool is_closed = false;  ///< some other protection cannot be had
     struct Auth {
-      bool is_asked = false;  ///< there is a URL
-      table::ExternalAuth external;
+      bool is_asked = false;         ///< there is a URL
+      table::ExternalAuth external;  ///< but for its `cache_times`
+      std::vector<table::CacheTime> cache_times = {{{200, 202, 401}, 300'000}};
       std::optional<BackendKey> backend;  ///< of `external`, if it names one
       /// ConfigMap with headers for it, as written: its namespace may be wrong, or empty.
       std::optional<NamespacedName> headers;
@@ -62,6 +63,7 @@ struct Policies {
     struct Basic {
       bool is_asked = false;
       std::optional<NamespacedName> secret;  ///< as written: its namespace may be empty
+      bool is_map = false;                   ///< each of its keys is a user
       std::string realm;
 
       bool operator==(const Basic&) const = default;
@@ -80,6 +82,25 @@ struct Policies {
   Access access;
 
   table::ClientLimits limits;  ///< but for the zone, which is the Ingress
+  table::ResponseRate response_rate;
+
+  /// Who gets copies of requests.
+  struct Mirror {
+    std::optional<BackendKey> backend;  ///< nothing: nobody
+    table::Mirror copy;                 ///< but for its backend
+    std::string host;                   ///< goes before that of `copy`, unless it is empty
+
+    bool operator==(const Mirror&) const = default;
+  };
+  Mirror mirror;
+
+  std::string
+      plain_http_port;  ///< of the path's Service, for requests without TLS; empty: the path's
+  std::string via;      ///< as table::RouteRules has these
+  std::uint16_t unanswered_status = 0;
+  bool close_after_error = false;
+  bool speaks_http_1_0 = false;
+  bool close_endpoints = false;
 
   bool is_cors_on = false;
   /// Counts with that. The texts are what ingress-nginx sends without annotations.
@@ -146,6 +167,8 @@ struct Policies {
   Canary canary;
 
   // Of hosts.
+  std::vector<std::string> aliases;        ///< in lower case
+  std::vector<std::string> wrong_aliases;  ///< left out of those
   std::string app_root;
   bool from_to_www = false;  ///< there is no such key of the ConfigMap
   bool ssl_passthrough = false;
@@ -166,6 +189,7 @@ struct Policies {
   struct Balancing {
     table::Balancing::Algorithm algorithm = table::Balancing::Algorithm::TwoChoices;
     std::vector<table::TextPart> hash_key;  ///< goes before `algorithm`, unless it is empty
+    bool by_service_address = false;        ///< the Service's, instead of its endpoints
     bool is_sticky = false;
     std::optional<table::StickyCookie::Mode> sticky_mode;
     table::StickyCookie cookie;  ///< but for its mode and salt

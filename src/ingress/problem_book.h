@@ -14,7 +14,7 @@ namespace weir::ingress {
 /// more.
 class ProblemBook {
  public:
-  enum class Kind { Decoding, Options, Ingress, Annotations, Host, Backend };
+  enum class Kind { Decoding, Options, Ingress, Annotations, Host, Backend, Policy };
   using Teller = std::pair<Kind, std::string>;
 
   void tell(const Teller& teller, std::vector<kube::Problem> problems);

@@ -40,6 +40,7 @@ std::optional<TextPart> part_of(std::string_view variable) {
   if (variable == "escaped_request_uri") return TextPart{Source::EscapedUri, {}};
   if (variable == "scheme" || variable == "pass_access_scheme") return TextPart{Source::Scheme, {}};
   if (variable == "request_method") return TextPart{Source::Method, {}};
+  if (variable == "remote_user") return TextPart{Source::User, {}};
   if (variable == "best_http_host") return TextPart{Source::Header, "host"};
   const auto rest = [&](std::string_view prefix) {
     return variable.size() > prefix.size() && variable.starts_with(prefix)
@@ -85,7 +86,9 @@ std::optional<std::vector<TextPart>> parse_parts(std::string_view text, bool (*i
 
 /// Takes "host", "host:port" or "$host" off; what is left is the target.
 bool take_authority(std::string_view& text, UrlTemplate& url) {
-  const auto end = std::min(text.find_first_of("/?#"), text.size());
+  // This variable begins with a slash: "https://a.example$request_uri".
+  const auto end = std::min({text.find_first_of("/?#"), text.find("$request_uri"),
+                             text.find("${request_uri}"), text.size()});
   const auto authority = text.substr(0, end);
   text.remove_prefix(end);
   if (authority == "$host" || authority == "$http_host" || authority == "$best_http_host" ||
@@ -132,7 +135,9 @@ std::optional<UrlTemplate> parse_url_template(std::string_view text) {
     return std::nullopt;
   }
   if (!take_authority(text, url)) return std::nullopt;
-  const auto target = text.starts_with('/') ? std::string(text) : '/' + std::string(text);
+  const bool is_whole = text.starts_with('/') || text.starts_with("$request_uri") ||
+                        text.starts_with("${request_uri}");
+  const auto target = is_whole ? std::string(text) : '/' + std::string(text);
   auto parts = parse_url_text(target.substr(0, target.find('#')));
   if (!parts) return std::nullopt;
   url.target = *std::move(parts);

@@ -11,8 +11,8 @@
 namespace weir::ingress {
 
 /// A text of letters, digits, "-", "_" with nginx's variables in it, as $name or ${name}:
-/// remote_addr, binary_remote_addr, host, request_uri, http_NAME, cookie_NAME, arg_NAME. Nothing if
-/// there is anything else in it, or too much.
+/// remote_addr, binary_remote_addr, remote_user, host, request_uri, http_NAME, cookie_NAME,
+/// arg_NAME and those of URLs below. Nothing if there is anything else in it, or too much.
 std::optional<std::vector<table::TextPart>> parse_text_template(std::string_view text);
 
 /// What nginx makes of a URL with variables in it.
@@ -21,7 +21,7 @@ struct UrlTemplate {
   std::string authority;  ///< as written; empty: the request's own host ($host)
   std::string host;       ///< of it, in lower case
   std::uint16_t port = 0;
-  std::vector<table::TextPart> target;  ///< path and query; it begins with "/"
+  std::vector<table::TextPart> target;  ///< path and query; "/" or $request_uri is first
 };
 
 /// "http://" or "https://", a host or $host, and a target, with the variables above and scheme,

@@ -12,6 +12,9 @@
 #include "ingress/host_builder.h"
 #include "ingress/ingress_check.h"
 #include "ingress/object_store.h"
+#include "ingress/policy_index.h"
+#include "ingress/server_alias.h"
+#include "ingress/tcp_services.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -35,17 +38,21 @@ class Run {
     }
     defaults_ = std::make_shared<const Policies>(global.policies);
     add_problems(check_options(options_, store_, global));
+    add_problems(check_classes(store_, options_));
+    for (const auto& [ref, policy] : store_.policies()) index_.put(policy);
     add_settings(global);
     const auto default_backend = usable_default_backend();
-    const auto shares = collect_shares();
+    collect_shares();
     std::map<std::string, HostTls> tls;
     for (const bool wildcards : {true, false}) {
-      for (const auto& [name, host_shares] : shares) {
+      for (const auto& [name, host_shares] : shares_) {
         if (name.starts_with("*.") == wildcards) add_host(name, host_shares, default_backend, tls);
       }
     }
-    if (default_backend && !shares.contains("")) add_host("", {}, default_backend, tls);
+    if (default_backend && !shares_.contains("")) add_host("", {}, default_backend, tls);
+    add_tcp_services(global);
     add_backends();
+    judge_policies();
     return std::move(translation_);
   }
 
@@ -81,8 +88,9 @@ class Run {
 
   BuiltBackend build(const BackendKey& key) const {
     auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
-                               options_.allow_loopback);
-    apply_claims(built.backend, key, claims_, primaries_, *defaults_);
+                               {options_.allow_loopback, is_by_address(key, claims_, *defaults_)});
+    apply_claims(built.backend, key, claims_, primaries_, *defaults_,
+                 backend_policy_of(key, index_, store_).get());
     return built;
   }
 
@@ -93,24 +101,26 @@ class Run {
     return key;
   }
 
-  std::map<std::string, HostShares> collect_shares() {
-    std::map<std::string, HostShares> shares;
+  void collect_shares() {
     for (const auto& [name, ingress] : store_.ingresses()) {
       if (!is_served(ingress, store_.classes(), options_)) {
         add_problems(check_unserved(ingress, store_, options_));
         continue;
       }
-      const auto read = read_annotations(ingress, defaults_);
+      served_.insert(name);
+      const auto* config = config_of(ingress, store_, options_);
+      const auto read = read_annotations(
+          ingress, config == nullptr ? defaults_ : make_class_defaults(*config, *defaults_));
       add_problems(read.problems);
       add_problems(check_ingress(ingress, *read.policies, store_));
+      add_problems(check_shadowed(ingress, index_, store_));
       for (const auto& key : backends_of(ingress)) {
         claims_[key].add(Age(ingress.meta), read.policies);
       }
-      for (auto& [host, share] : shares_of(ingress, read.policies)) {
-        shares[host].emplace(Age(ingress.meta), std::move(share));
+      for (auto& [host, share] : shares_under_policies(ingress, read.policies, index_)) {
+        shares_[host].emplace(Age(ingress.meta), std::move(share));
       }
     }
-    return shares;
   }
 
   void add_host(const std::string& name, const HostShares& shares,
@@ -121,22 +131,46 @@ class Run {
       const auto wildcard = tls.find(wildcard_of(name));
       if (wildcard != tls.end()) wildcard_tls = wildcard->second;
     }
+    const FindShares find = [this](const std::string& host) {
+      const auto found = shares_.find(host);
+      return found == shares_.end() ? nullptr : &found->second;
+    };
+    const auto aliased = aliased_host(name, shares, find);
     auto built = build_host(
-        {name, shares, wildcard_tls, default_backend, *defaults_,
+        {aliased ? *aliased : name, aliased ? shares_.at(*aliased) : shares, wildcard_tls,
+         default_backend, *defaults_,
          [this](const NamespacedName& secret) { return store_.find_certificate(secret); },
-         config_maps_});
+         config_maps_,
+         [this](const BackendKey& backend) { return settings_of(backend, index_, store_); },
+         aliased ? name : std::string()});
+    if (aliased) built.problems.clear();
+    add_problems(alias_problems(name, shares, aliased, find));
     for (const auto& certificate : built.certificates) add_certificate(certificate);
     for (const auto& trust : built.trusts) {
       if (auto bundle = make_trust_bundle(store_, trust)) add(*std::move(bundle));
     }
-    for (const auto& secret : built.users) {
-      if (auto users = make_users(store_, secret)) add(*std::move(users));
+    for (const auto& source : built.users) {
+      if (auto users = make_users(store_, source)) add(*std::move(users));
     }
     used_backends_.insert(built.backends.begin(), built.backends.end());
     for (const auto& [canary, primary] : built.canaries) ++primaries_[canary][primary];
     add_problems(built.problems);
     tls[name] = built.own_tls;
     if (built.is_there) add(std::move(built.host));
+  }
+
+  void judge_policies() {
+    const PolicyWorld world{index_, store_,
+                            [this](const NamespacedName& name) { return served_.contains(name); }};
+    for (const auto& [ref, policy] : store_.policies()) {
+      add_problems(judge_policy(policy, world, options_).problems);
+    }
+  }
+
+  void add_tcp_services(const GlobalSettings& global) {
+    auto read = read_tcp_services(options_, global, store_);
+    used_backends_.insert(read.backends.begin(), read.backends.end());
+    for (auto& service : read.services) add(std::move(service));
   }
 
   void add_backends() {
@@ -149,10 +183,13 @@ class Run {
 
   const Options& options_;
   ObjectStore store_;
+  PolicyIndex index_;
+  std::set<NamespacedName> served_;
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
   };
   std::shared_ptr<const Policies> defaults_;
+  std::map<std::string, HostShares> shares_;
   ClaimsByBackend claims_;
   PrimariesByCanary primaries_;
   std::set<BackendKey> used_backends_;

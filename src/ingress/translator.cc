@@ -5,6 +5,7 @@
 
 #include "ingress/annotation_reader.h"
 #include "ingress/ingress_check.h"
+#include "ingress/tcp_services.h"
 #include "ingress/user_list.h"
 
 namespace weir::ingress {
@@ -91,8 +92,7 @@ void Translator::put(kube::Object object) {
       put_ingress(std::move(object), name);
       break;
     case kube::Kind::IngressClass:
-      store_.put(std::move(object));
-      classes_changed_ = true;
+      put_class(std::move(object));
       break;
     case kube::Kind::Service:
       store_.put(std::move(object));
@@ -107,6 +107,11 @@ void Translator::put(kube::Object object) {
     case kube::Kind::ConfigMap:
       store_.put(std::move(object));
       touch_config_map(name);
+      break;
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      put_policy(std::move(object));
       break;
     case kube::Kind::Manifest:
       break;
@@ -128,6 +133,64 @@ void Translator::put_ingress(kube::Object object, const NamespacedName& name) {
   store_.put(std::move(object));
   if (is_served(*store_.find_ingress(name), store_.classes(), options_)) serve(name);
   dirty_checks_.insert(name);
+  touch_policies_of(kube::Kind::Ingress, name);
+}
+
+void Translator::put_class(kube::Object object) {
+  const auto& ingress_class = std::get<kube::IngressClass>(object);
+  const auto before = store_.classes().find(ingress_class.meta.name);
+  if (ingress_class.parameters || (before != store_.classes().end() && before->second.parameters)) {
+    class_defaults_changed_ = true;
+  }
+  store_.put(std::move(object));
+  classes_changed_ = true;
+}
+
+void Translator::put_policy(kube::Object object) {
+  const auto ref = kube::ref_of(object);
+  remove_policy(ref);
+  store_.put(std::move(object));
+  const auto& policy = *store_.find_policy(ref);
+  index_.put(policy);
+  touch_policy(policy);
+  dirty_policies_.insert(ref);
+}
+
+void Translator::remove_policy(const kube::ObjectRef& ref) {
+  const auto* policy = store_.find_policy(ref);
+  if (policy == nullptr) return;
+  index_.remove(*policy);
+  touch_policy(*policy);
+  dirty_policies_.insert(ref);
+}
+
+/// What it counts for is made anew, and so is what is said of others that are for the same.
+void Translator::touch_policy(const kube::Policy& policy) {
+  if (policy.kind == kube::Kind::WeirConfig) {
+    class_defaults_changed_ = true;
+    return;
+  }
+  for (const auto& target : policy.targets) {
+    const NamespacedName name{policy.meta.ns, target.name};
+    touch_policies_of(target.kind, name);
+    if (target.kind == kube::Kind::Ingress) {
+      dirty_shares_.insert(name);
+    } else {
+      touch_service_policy(name);
+    }
+  }
+}
+
+void Translator::touch_policies_of(kube::Kind kind, const NamespacedName& name) {
+  if (index_.empty()) return;
+  for (auto& policy : index_.policies_of(kind, name)) dirty_policies_.insert(std::move(policy));
+}
+
+void Translator::touch_service_policy(const NamespacedName& service) {
+  touch_backends(service);
+  insert_all(ingresses_by_service_, service, dirty_shares_);
+  if (options_.default_backend != service) return;
+  dirty_hosts_.insert(hosts_with_default_backend_.begin(), hosts_with_default_backend_.end());
 }
 
 void Translator::put_slice(kube::Object object, const NamespacedName& name) {
@@ -139,10 +202,8 @@ void Translator::put_slice(kube::Object object, const NamespacedName& name) {
 void Translator::put_secret(kube::Object object, const NamespacedName& name) {
   const auto before = store_.checked_certificate(name);
   store_.put(std::move(object));
-  if (users_.contains(name)) {
-    dirty_users_.insert(name);
-    insert_all(ingresses_by_secret_, name, dirty_checks_);
-  }
+  touch_policies_of(kube::Kind::Secret, name);
+  touch_users(name);
   // A renewed certificate for the same names changes no host.
   if (before && is_same_check(before.get(), store_.find_certificate(name))) {
     if (certificates_.contains(name)) dirty_certificates_.insert(name);
@@ -163,10 +224,12 @@ void Translator::remove(const kube::ObjectRef& ref) {
       stop_serving(name);
       store_.remove(ref);
       dirty_checks_.insert(name);
+      touch_policies_of(ref.kind, name);
       break;
     case kube::Kind::IngressClass:
       store_.remove(ref);
       classes_changed_ = true;
+      class_defaults_changed_ = true;
       break;
     case kube::Kind::Service:
       store_.remove(ref);
@@ -179,10 +242,17 @@ void Translator::remove(const kube::ObjectRef& ref) {
     case kube::Kind::Secret:
       store_.remove(ref);
       touch_secret(name);
+      touch_policies_of(ref.kind, name);
       break;
     case kube::Kind::ConfigMap:
       store_.remove(ref);
       touch_config_map(name);
+      break;
+    case kube::Kind::TunnelPolicy:
+    case kube::Kind::BackendPolicy:
+    case kube::Kind::WeirConfig:
+      remove_policy(ref);
+      store_.remove(ref);
       break;
     case kube::Kind::Manifest:
       break;
@@ -199,6 +269,10 @@ void Translator::touch_backends(const NamespacedName& service) {
 
 void Translator::touch_service(const NamespacedName& name) {
   touch_backends(name);
+  if (!index_.policies_of(kube::Kind::Service, name).empty()) {
+    touch_policies_of(kube::Kind::Service, name);
+    touch_service_policy(name);  // which may be for a port by its name
+  }
   insert_all(ingresses_by_service_, name, dirty_checks_);
 }
 
@@ -212,12 +286,21 @@ void Translator::touch_secret(const NamespacedName& name) {
   insert_all(ingresses_by_secret_, name, dirty_checks_);
   if (certificates_.contains(name)) dirty_certificates_.insert(name);
   if (trusts_.contains(name)) dirty_trusts_.insert(name);
-  if (users_.contains(name)) dirty_users_.insert(name);
+  touch_users(name);
+}
+
+void Translator::touch_users(const NamespacedName& secret) {
+  for (const bool is_map : {false, true}) {
+    const UserSource source{secret, is_map};
+    if (!users_.contains(source)) continue;
+    dirty_users_.insert(source);
+    insert_all(ingresses_by_secret_, secret, dirty_checks_);
+  }
 }
 
 void Translator::serve(const NamespacedName& name) {
   const auto& ingress = *store_.find_ingress(name);
-  auto annotations = read_annotations(ingress, defaults_);
+  auto annotations = read_annotations(ingress, defaults_of(ingress));
   problems_.tell({ProblemBook::Kind::Annotations, to_string(name)},
                  std::move(annotations.problems));
   served_.insert_or_assign(name, annotations.policies);
@@ -227,7 +310,7 @@ void Translator::serve(const NamespacedName& name) {
   for (const auto& secret : references.secrets) ingresses_by_secret_[secret].insert(name);
   for (const auto& map : references.config_maps) ingresses_by_config_map_[map].insert(name);
   const Age age(ingress.meta);
-  for (auto& [host, share] : shares_of(ingress, annotations.policies)) {
+  for (auto& [host, share] : shares_under_policies(ingress, annotations.policies, index_)) {
     hosts_[host].shares.insert_or_assign(age, std::move(share));
     if (!is_wildcard(host)) hosts_by_wildcard_[wildcard_of(host)].insert(host);
     dirty_hosts_.insert(host);
@@ -278,14 +361,17 @@ Changes Translator::update() {
   Changes changes;
   update_classes();
   update_policies();
+  update_shares();
   update_default_backend();
   update_hosts(changes);
   update_settings(changes);
+  update_tcp_services(changes);
   update_backends(changes);
   update_certificates(changes);
   update_trusts(changes);
   update_users(changes);
   update_checks();
+  update_verdicts(changes);
   std::sort(changes.upserts.begin(), changes.upserts.end(),
             [](const auto& a, const auto& b) { return table::key_of(a) < table::key_of(b); });
   std::sort(changes.removes.begin(), changes.removes.end());
@@ -305,29 +391,75 @@ void Translator::update_classes() {
       dirty_checks_.insert(name);
     }
   }
+  for (const auto& [policy, object] : store_.policies()) dirty_policies_.insert(policy);
 }
 
-/// The ConfigMap has other defaults: only what has another policy by that is made anew.
+/// The ConfigMap or a WeirConfig has other defaults: only what has another policy by that is made
+/// anew.
 void Translator::update_policies() {
-  if (!std::exchange(defaults_changed_, false)) return;
+  const bool is_for_all = std::exchange(defaults_changed_, false);
+  if (!std::exchange(class_defaults_changed_, false) && !is_for_all) return;
+  class_defaults_.clear();
   for (auto& [name, policies] : served_) {
     const auto& ingress = *store_.find_ingress(name);
-    auto read = read_annotations(ingress, defaults_);
+    auto read = read_annotations(ingress, defaults_of(ingress));
     if (*read.policies == *policies) continue;
     drop_claims(ingress);
     policies = std::move(read.policies);
     claim_backends(ingress, policies);
     const Age age(ingress.meta);
-    for (auto& [host, share] : shares_of(ingress, policies)) {
+    for (auto& [host, share] : shares_under_policies(ingress, policies, index_)) {
       hosts_.at(host).shares.insert_or_assign(age, std::move(share));
       dirty_hosts_.insert(host);
     }
     dirty_checks_.insert(name);
   }
+  if (!is_for_all) return;
   dirty_hosts_.insert("");  // which may have a route of no Ingress
   for (const auto& [key, node] : backends_) {
     if (!claims_.contains(key)) dirty_backends_.insert(key);
   }
+}
+
+/// Policies of these Ingresses, or of their Services, have come, gone or changed.
+void Translator::update_shares() {
+  for (const auto& name : std::exchange(dirty_shares_, {})) {
+    const auto served = served_.find(name);
+    if (served == served_.end()) continue;
+    const auto& ingress = *store_.find_ingress(name);
+    const Age age(ingress.meta);
+    for (auto& [host, share] : shares_under_policies(ingress, served->second, index_)) {
+      hosts_.at(host).shares.insert_or_assign(age, std::move(share));
+      dirty_hosts_.insert(host);
+    }
+    dirty_checks_.insert(name);
+  }
+}
+
+void Translator::update_verdicts(Changes& changes) {
+  const PolicyWorld world{index_, store_,
+                          [this](const NamespacedName& ingress) { return serves(ingress); }};
+  for (const auto& ref : std::exchange(dirty_policies_, {})) {
+    const ProblemBook::Teller teller{ProblemBook::Kind::Policy, kube::to_string(ref)};
+    const auto* policy = store_.find_policy(ref);
+    if (policy == nullptr) {
+      problems_.tell(teller, {});
+      verdicts_.erase(ref);
+      continue;
+    }
+    auto judged = judge_policy(*policy, world, options_);
+    problems_.tell(teller, std::move(judged.problems));
+    verdicts_.insert_or_assign(ref, std::move(judged.verdicts));
+    changes.judged.push_back(ref);
+  }
+}
+
+const std::shared_ptr<const Policies>& Translator::defaults_of(const kube::Ingress& ingress) {
+  const auto* config = config_of(ingress, store_, options_);
+  if (config == nullptr) return defaults_;
+  auto& made = class_defaults_[kube::ref_of(*config)];
+  if (made == nullptr) made = make_class_defaults(*config, *defaults_);
+  return made;
 }
 
 void Translator::update_default_backend() {
@@ -341,7 +473,19 @@ void Translator::update_default_backend() {
   dirty_hosts_.insert("");
 }
 
+/// Who is served under another name as well, is so there, too.
+void Translator::touch_aliases() {
+  std::set<std::string> names;
+  for (const auto& host : dirty_hosts_) {
+    const auto found = hosts_.find(host);
+    if (found == hosts_.end()) continue;
+    for (auto& alias : aliases_of(found->second.shares)) names.insert(std::move(alias));
+  }
+  dirty_hosts_.merge(names);
+}
+
 void Translator::update_hosts(Changes& changes) {
+  touch_aliases();
   // Wildcards first: exact names under them may take over what they say about TLS. '*' sorts before
   // every letter, and so they are at the front; host "" is before them and has nothing to do with
   // it.
@@ -360,15 +504,23 @@ void Translator::update_host(const std::string& name, Changes& changes) {
   }
   HostNode& node = hosts_[name];
   Asked asked;
-  auto built = build_host({name, node.shares, wildcard_tls_of(name), default_backend_, *defaults_,
-                           [&](const NamespacedName& secret) {
-                             asked.secrets.push_back(secret);
-                             return store_.find_certificate(secret);
-                           },
-                           [&](const NamespacedName& config_map) {
-                             asked.config_maps.push_back(config_map);
-                             return store_.find_config_map(config_map);
-                           }});
+  const auto aliased = aliased_host(name, node.shares, shares_);
+  auto built =
+      build_host({aliased ? *aliased : name, aliased ? hosts_.at(*aliased).shares : node.shares,
+                  wildcard_tls_of(name), default_backend_, *defaults_,
+                  [&](const NamespacedName& secret) {
+                    asked.secrets.push_back(secret);
+                    return store_.find_certificate(secret);
+                  },
+                  [&](const NamespacedName& config_map) {
+                    asked.config_maps.push_back(config_map);
+                    return store_.find_config_map(config_map);
+                  },
+                  service_policies(), aliased ? name : std::string()});
+  if (aliased) built.problems.clear();  // told of the host itself
+  for (auto& problem : alias_problems(name, node.shares, aliased, shares_)) {
+    built.problems.push_back(std::move(problem));
+  }
   problems_.tell({ProblemBook::Kind::Host, name}, std::move(built.problems));
   index_host(name, node, built, std::move(asked));
   if (!built.is_there) {
@@ -408,8 +560,8 @@ void Translator::index_host(const std::string& name, HostNode& node, BuiltHost& 
   for (const auto& trust : built.trusts) use_trust(trust);
   for (const auto& trust : node.trusts) drop_trust(trust);
   node.trusts = std::move(built.trusts);
-  for (const auto& secret : built.users) use_users(secret);
-  for (const auto& secret : node.users) drop_users(secret);
+  for (const auto& source : built.users) use_users(source);
+  for (const auto& source : node.users) drop_users(source);
   node.users = std::move(built.users);
   for (const auto& secret : node.asked.secrets) erase_from(hosts_by_secret_, secret, name);
   for (const auto& secret : asked.secrets) hosts_by_secret_[secret].insert(name);
@@ -461,6 +613,26 @@ void Translator::update_ticket_seed(Changes& changes) {
   } else {
     changes.removes.push_back({table::ResourceKind::TicketSeed, {}});
   }
+}
+
+void Translator::update_tcp_services(Changes& changes) {
+  if (!options_.tcp_services) return;
+  auto read = read_tcp_services(options_, global_, store_);
+  use_backends(read.backends);
+  drop_backends(tcp_backends_);
+  tcp_backends_ = std::move(read.backends);
+  std::map<std::uint16_t, table::TcpService> services;
+  for (auto& service : read.services) {
+    const auto former = tcp_services_.find(service.port);
+    if (former == tcp_services_.end() || former->second != service) {
+      changes.upserts.emplace_back(service);
+    }
+    services.emplace(service.port, std::move(service));
+  }
+  for (const auto& [port, service] : tcp_services_) {
+    if (!services.contains(port)) changes.removes.push_back(table::key_of(service));
+  }
+  tcp_services_ = std::move(services);
 }
 
 void Translator::update_backends(Changes& changes) {
@@ -529,18 +701,27 @@ void Translator::update_trusts(Changes& changes) {
   }
 }
 
+std::vector<NamespacedName> Translator::certificates() const {
+  std::vector<NamespacedName> names;
+  for (const auto& [name, node] : certificates_) {
+    if (node.published) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 void Translator::update_users(Changes& changes) {
-  for (const auto& secret : std::exchange(dirty_users_, {})) {
-    const auto found = users_.find(secret);
+  for (const auto& source : std::exchange(dirty_users_, {})) {
+    const auto found = users_.find(source);
     if (found == users_.end()) continue;
     UsersNode& node = found->second;
-    auto made = node.users == 0 ? std::nullopt : make_users(store_, secret);
+    auto made = node.users == 0 ? std::nullopt : make_users(store_, source);
     if (node.made != made) {
       node.made = made;
       if (made) {
         changes.upserts.emplace_back(*std::move(made));
       } else {
-        changes.removes.push_back({table::ResourceKind::Users, to_string(secret)});
+        changes.removes.push_back({table::ResourceKind::Users, to_string(source)});
       }
     }
     if (node.users == 0) users_.erase(found);
@@ -553,12 +734,18 @@ void Translator::update_checks() {
     std::vector<kube::Problem> problems;
     if (ingress) {
       const auto served = served_.find(name);
-      problems = served != served_.end() ? check_ingress(*ingress, *served->second, store_)
-                                         : check_unserved(*ingress, store_, options_);
+      if (served == served_.end()) {
+        problems = check_unserved(*ingress, store_, options_);
+      } else {
+        problems = check_ingress(*ingress, *served->second, store_);
+        std::ranges::move(check_shadowed(*ingress, index_, store_), std::back_inserter(problems));
+      }
     }
     problems_.tell({ProblemBook::Kind::Ingress, to_string(name)}, std::move(problems));
   }
-  problems_.tell({ProblemBook::Kind::Options, {}}, check_options(options_, store_, global_));
+  auto of_options = check_options(options_, store_, global_);
+  std::ranges::move(check_classes(store_, options_), std::back_inserter(of_options));
+  problems_.tell({ProblemBook::Kind::Options, {}}, std::move(of_options));
 }
 
 void Translator::use_backends(const std::vector<BackendKey>& keys) {
@@ -601,22 +788,28 @@ void Translator::use_trust(const NamespacedName& name) {
   if (trusts_[name].users++ == 0) dirty_trusts_.insert(name);
 }
 
-void Translator::use_users(const NamespacedName& secret) {
-  if (users_[secret].users++ == 0) dirty_users_.insert(secret);
+void Translator::use_users(const UserSource& source) {
+  if (users_[source].users++ == 0) dirty_users_.insert(source);
 }
 
-void Translator::drop_users(const NamespacedName& secret) {
-  if (--users_.at(secret).users == 0) dirty_users_.insert(secret);
+void Translator::drop_users(const UserSource& source) {
+  if (--users_.at(source).users == 0) dirty_users_.insert(source);
 }
 
 void Translator::drop_trust(const NamespacedName& name) {
   if (--trusts_.at(name).users == 0) dirty_trusts_.insert(name);
 }
 
+FindServicePolicies Translator::service_policies() const {
+  if (index_.empty()) return {};
+  return [this](const BackendKey& backend) { return settings_of(backend, index_, store_); };
+}
+
 BuiltBackend Translator::build(const BackendKey& key) const {
   auto built = build_backend(key, store_.find_service(key.service), store_.slices_of(key.service),
-                             options_.allow_loopback);
-  apply_claims(built.backend, key, claims_, primaries_, *defaults_);
+                             {options_.allow_loopback, is_by_address(key, claims_, *defaults_)});
+  apply_claims(built.backend, key, claims_, primaries_, *defaults_,
+               backend_policy_of(key, index_, store_).get());
   return built;
 }
 

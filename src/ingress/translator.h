@@ -16,7 +16,9 @@
 #include "ingress/host_builder.h"
 #include "ingress/object_store.h"
 #include "ingress/options.h"
+#include "ingress/policy_index.h"
 #include "ingress/problem_book.h"
+#include "ingress/server_alias.h"
 #include "kube/source.h"
 #include "table/table.h"
 
@@ -28,6 +30,7 @@ struct Changes {
   std::vector<table::ResourceKey> removes;  ///< sorted
   std::vector<kube::Problem> appeared;      ///< sorted
   std::vector<kube::Problem> disappeared;   ///< sorted
+  std::vector<kube::ObjectRef> judged;      ///< policies whose verdicts were made anew
 };
 
 /// Follows the cluster's objects and says what of the table changes with them, at a cost of what
@@ -50,6 +53,13 @@ class Translator {
   const ObjectStore& objects() const { return store_; }
   /// Whether the Ingress is there and of our class, as of the last `update`.
   bool serves(const NamespacedName& ingress) const { return served_.contains(ingress); }
+  /// What the status of policies is to say, as of the last `update`.
+  const std::map<kube::ObjectRef, std::vector<PolicyVerdict>>& policy_verdicts() const {
+    return verdicts_;
+  }
+  std::size_t served() const { return served_.size(); }
+  /// Secrets of which a certificate is in the table.
+  std::vector<NamespacedName> certificates() const;
 
  private:
   using NameSet = std::set<NamespacedName>;
@@ -70,7 +80,7 @@ class Translator {
     Asked asked;
     std::vector<NamespacedName> certificates;
     std::vector<NamespacedName> trusts;
-    std::vector<NamespacedName> users;
+    std::vector<UserSource> users;
   };
   struct BackendNode {
     std::size_t users = 0;
@@ -94,6 +104,12 @@ class Translator {
   void put_ingress(kube::Object object, const NamespacedName& name);
   void put_slice(kube::Object object, const NamespacedName& name);
   void put_secret(kube::Object object, const NamespacedName& name);
+  void put_class(kube::Object object);
+  void put_policy(kube::Object object);
+  void remove_policy(const kube::ObjectRef& ref);
+  void touch_policy(const kube::Policy& policy);
+  void touch_policies_of(kube::Kind kind, const NamespacedName& name);
+  void touch_service_policy(const NamespacedName& service);
   void touch_backends(const NamespacedName& service);
   void touch_service(const NamespacedName& name);
   void touch_slice(const NamespacedName& name);
@@ -109,13 +125,17 @@ class Translator {
 
   void update_classes();
   void update_policies();
+  void update_shares();
+  void update_verdicts(Changes& changes);
   void update_default_backend();
+  void touch_aliases();
   void update_hosts(Changes& changes);
   void update_host(const std::string& name, Changes& changes);
   void remove_host(const std::string& name, Changes& changes);
   void index_host(const std::string& name, HostNode& node, BuiltHost& built, Asked asked);
   void update_settings(Changes& changes);
   void update_ticket_seed(Changes& changes);
+  void update_tcp_services(Changes& changes);
   void update_backends(Changes& changes);
   void update_certificates(Changes& changes);
   void update_trusts(Changes& changes);
@@ -131,14 +151,23 @@ class Translator {
   void drop_certificate(const NamespacedName& name);
   void use_trust(const NamespacedName& name);
   void drop_trust(const NamespacedName& name);
-  void use_users(const NamespacedName& secret);
-  void drop_users(const NamespacedName& secret);
+  void use_users(const UserSource& source);
+  void drop_users(const UserSource& source);
+  void touch_users(const NamespacedName& secret);
   BuiltBackend build(const BackendKey& key) const;
+  FindServicePolicies service_policies() const;
+  const std::shared_ptr<const Policies>& defaults_of(const kube::Ingress& ingress);
 
   const Options options_;
   ObjectStore store_;
+  PolicyIndex index_;
+  std::map<kube::ObjectRef, std::vector<PolicyVerdict>> verdicts_;
   const FindConfigMap config_maps_ = [this](const NamespacedName& name) {
     return store_.find_config_map(name);
+  };
+  const FindShares shares_ = [this](const std::string& host) {
+    const auto found = hosts_.find(host);
+    return found == hosts_.end() ? nullptr : &found->second.shares;
   };
   ProblemBook problems_;
 
@@ -147,11 +176,14 @@ class Translator {
   std::map<BackendKey, BackendNode> backends_;  // those of a Service side by side
   ByName<CertificateNode> certificates_;
   ByName<TrustNode> trusts_;
-  ByName<UsersNode> users_;
+  std::map<UserSource, UsersNode> users_;
   GlobalSettings global_;
   std::shared_ptr<const Policies> defaults_ = std::make_shared<const Policies>();  // of global_
+  std::map<kube::ObjectRef, std::shared_ptr<const Policies>> class_defaults_;      // by WeirConfig
   std::optional<table::Settings> settings_;
   std::optional<table::TicketSeed> ticket_seed_;
+  std::map<std::uint16_t, table::TcpService> tcp_services_;  // as published
+  std::vector<BackendKey> tcp_backends_;
   std::optional<NamespacedName> default_certificate_;  // while it is usable
   std::optional<BackendKey> default_backend_;          // while it is usable
 
@@ -170,13 +202,16 @@ class Translator {
   // What has to be made anew.
   bool classes_changed_ = false;
   bool defaults_changed_ = false;
+  bool class_defaults_changed_ = false;
   bool default_backend_changed_ = true;
   std::set<std::string> dirty_hosts_;
   std::set<BackendKey> dirty_backends_;
   NameSet dirty_certificates_;
   NameSet dirty_trusts_;
-  NameSet dirty_users_;
+  std::set<UserSource> dirty_users_;
   NameSet dirty_checks_;  // Ingresses
+  NameSet dirty_shares_;  // Ingresses
+  std::set<kube::ObjectRef> dirty_policies_;
 };
 
 }  // namespace weir::ingress

@@ -10,12 +10,15 @@
 #include <charconv>
 #include <csignal>
 #include <mutex>
+#include <set>
 
+#include <fmt/format.h>
 #include <httplib.h>
 
 #include "kube/decode.h"
 #include "kube/names.h"
 #include "kube/tls_context.h"
+#include "util/log.h"
 
 namespace weir::kube {
 
@@ -26,6 +29,15 @@ namespace {
 constexpr std::size_t kMaxErrorBody = 64 * 1024;
 constexpr std::size_t kMaxBody = 8 << 20;
 constexpr std::chrono::seconds kMaxRetryAfter{300};
+constexpr std::size_t kMostWarnings = 100;
+/// So that an administrator finds weir in the audit log, and can limit it.
+#if defined(__x86_64__)
+constexpr const char* kUserAgent = "weir-controller/" WEIR_VERSION " (linux/amd64)";
+#elif defined(__aarch64__)
+constexpr const char* kUserAgent = "weir-controller/" WEIR_VERSION " (linux/arm64)";
+#else
+constexpr const char* kUserAgent = "weir-controller/" WEIR_VERSION " (linux)";
+#endif
 
 /// A second handle on the socket of a connection, through which another thread can end what waits
 /// on it. httplib may close and reopen its own meanwhile, so that its number must not be used.
@@ -118,7 +130,62 @@ std::optional<std::chrono::seconds> retry_after(const std::string& value) {
   return std::min(std::chrono::seconds(seconds), kMaxRetryAfter);
 }
 
+/// A header of the API server that tells people something ("policy/v1beta1 is deprecated …"), once
+/// a text in this process, whoever asked.
+void log_warning(std::string_view header) {
+  const auto text = warning_text(header);
+  if (text.empty()) return;
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  const std::lock_guard lock(mutex);
+  if (said.size() < kMostWarnings && said.insert(text).second) {
+    util::log::warning("the API server says: {}", text);
+  }
+}
+
+/// What stands in a field name goes as it is, all else as "%xx".
+std::string encode_extra(std::string_view key) {
+  static constexpr std::string_view kToken = "!#$&'*+-.^_`|~";
+  std::string out;
+  for (const char c : key) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_alnum =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (is_alnum || kToken.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", byte);
+    }
+  }
+  return out;
+}
+
+void add_impersonation(const Impersonation& as, httplib::Headers& headers) {
+  if (as.user.empty()) return;
+  headers.emplace("Impersonate-User", as.user);
+  if (!as.uid.empty()) headers.emplace("Impersonate-Uid", as.uid);
+  for (const auto& group : as.groups) headers.emplace("Impersonate-Group", group);
+  for (const auto& [key, values] : as.extra) {
+    for (const auto& value : values) {
+      headers.emplace("Impersonate-Extra-" + encode_extra(key), value);
+    }
+  }
+}
+
 }  // namespace
+
+std::string warning_text(std::string_view header) {
+  const auto begin = header.find('"');
+  const auto code = header.substr(0, std::min(header.find(' '), header.size()));
+  if (code != "299" || begin == std::string_view::npos) return {};
+  std::string text;
+  for (auto at = begin + 1; at < header.size() && header[at] != '"' && text.size() < 256; ++at) {
+    if (header[at] == '\\' && at + 1 < header.size()) ++at;
+    const bool is_control = static_cast<unsigned char>(header[at]) < 0x20 || header[at] == 0x7f;
+    text += is_control ? ' ' : header[at];
+  }
+  return text;
+}
 
 class ApiClient::Connection {
  public:
@@ -131,12 +198,16 @@ class ApiClient::Connection {
 
   /// Sends, and once more with a new token after a 401. `send` fills `body_` with what an
   /// unsuccessful answer says.
-  ApiReply request(const Send& send, milliseconds read_timeout) {
-    auto reply = request_once(send, read_timeout);
+  ApiReply request(const char* verb, const Send& send, milliseconds read_timeout) {
+    auto reply = count(verb, send, read_timeout);
     if (reply.status != ApiStatus::Unauthorized) return reply;
     credentials_->refuse_token();
-    return request_once(send, read_timeout);
+    credentials_->stats().retried(verb, reply.http_status);
+    return count(verb, send, read_timeout);
   }
+
+  /// The head of the answer is here; what follows may take as long as it likes.
+  void head_came() { head_came_at_ = Clock::now(); }
 
   bool stopped() { return interrupter_.stopped(); }
   const std::string& prefix() const { return credentials_->server().prefix; }
@@ -147,6 +218,18 @@ class ApiClient::Connection {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  ApiReply count(const char* verb, const Send& send, milliseconds read_timeout) {
+    const auto begin = Clock::now();
+    head_came_at_.reset();
+    auto reply = request_once(send, read_timeout);
+    if (reply.status == ApiStatus::Stopped && reply.http_status == 0) return reply;
+    const auto end = head_came_at_.value_or(Clock::now());
+    credentials_->stats().requested(verb, reply.http_status, end - begin);
+    return reply;
+  }
+
   ApiReply request_once(const Send& send, milliseconds read_timeout) {
     ApiReply reply;
     if (stopped()) return stopped_reply();
@@ -167,6 +250,9 @@ class ApiClient::Connection {
           "API server " + credentials_->server().host + ": " + httplib::to_string(result.error());
       return reply;
     }
+    for (std::size_t i = 0; i < result->get_header_value_count("Warning"); ++i) {
+      log_warning(result->get_header_value("Warning", i));
+    }
     reply.http_status = result->status;
     reply.status = status_of(result->status);
     if (reply.status == ApiStatus::Ok) return reply;
@@ -180,11 +266,15 @@ class ApiClient::Connection {
   static ApiReply stopped_reply() { return {ApiStatus::Stopped, 0, std::nullopt, "stopped", {}}; }
 
   httplib::Headers headers() {
-    httplib::Headers headers = {{"User-Agent", "weir-controller/" WEIR_VERSION},
-                                {"Accept", "application/json"},
-                                {"Accept-Encoding", "identity"}};
+    httplib::Headers headers = {{"User-Agent", kUserAgent}, {"Accept", "application/json"}};
     const auto token = credentials_->token();
-    if (!token.empty()) headers.emplace("Authorization", "Bearer " + token);
+    const auto [user, password] = credentials_->password();
+    if (!token.empty()) {
+      headers.emplace("Authorization", "Bearer " + token);
+    } else if (!user.empty()) {
+      headers.insert(httplib::make_basic_authentication_header(user, password));
+    }
+    add_impersonation(credentials_->as(), headers);
     return headers;
   }
 
@@ -212,7 +302,10 @@ class ApiClient::Connection {
     });
     http_->set_keep_alive(true);
     http_->set_follow_location(false);
-    http_->set_decompress(false);
+    if (const auto& proxy = credentials_->proxy()) {
+      http_->set_proxy(proxy->host, proxy->port);
+      if (!proxy->user.empty()) http_->set_proxy_basic_auth(proxy->user, proxy->password);
+    }
     http_->set_url_encode(false);
     http_->set_connection_timeout(timeouts_.connect);
     http_->set_write_timeout(timeouts_.write);
@@ -225,6 +318,7 @@ class ApiClient::Connection {
   Interrupter interrupter_;
   TlsMaterial material_;
   std::string error_body_;
+  std::optional<Clock::time_point> head_came_at_;
   std::unique_ptr<httplib::ClientImpl> http_;  // last: its socket calls the interrupter
 };
 
@@ -239,12 +333,17 @@ ApiClient::~ApiClient() = default;
 ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
                         std::optional<milliseconds> read_timeout) {
   auto& connection = *connection_;
-  const auto send = [&](httplib::ClientImpl& http, const httplib::Headers& headers) {
+  // Events must not wait in somebody's compressor for more of them.
+  const bool is_stream = target.find("watch=") != std::string::npos;
+  const auto send = [&](httplib::ClientImpl& http, const httplib::Headers& common) {
+    auto headers = common;
+    headers.emplace("Accept-Encoding", is_stream ? "identity" : "gzip");
     bool good = false;
     return http.Get(
         connection.prefix() + target, headers,
-        [&good](const httplib::Response& response) {
+        [&good, &connection](const httplib::Response& response) {
           good = status_of(response.status) == ApiStatus::Ok;
+          connection.head_came();
           return true;
         },
         [&](const char* data, std::size_t size) {
@@ -254,7 +353,7 @@ ApiReply ApiClient::get(const std::string& target, const Receiver& receive,
           return true;
         });
   };
-  return connection.request(send, read_timeout.value_or(read_timeout_));
+  return connection.request("GET", send, read_timeout.value_or(read_timeout_));
 }
 
 ApiReply ApiClient::get(const std::string& target) {
@@ -289,6 +388,7 @@ ApiReply ApiClient::write(const char* method, const std::string& target, const s
     request.path = connection.prefix() + target;
     request.headers = headers;
     request.headers.emplace("Content-Type", type);
+    request.headers.emplace("Accept-Encoding", "gzip");
     request.body = json;
     auto result = http.send(request);
     if (!result) return result;
@@ -299,7 +399,7 @@ ApiReply ApiClient::write(const char* method, const std::string& target, const s
     }
     return result;
   };
-  auto reply = connection.request(send, read_timeout_);
+  auto reply = connection.request(method, send, read_timeout_);
   reply.body = std::move(body);
   return reply;
 }

@@ -34,7 +34,8 @@ struct ApiReply {
   std::string body;    ///< of a successful request without a receiver
 };
 
-/// Requests to the API server over one kept-alive connection: HTTP/1.1, TLS 1.2 or newer, verified.
+/// Requests to the API server over one kept-alive connection: HTTP/1.1, TLS 1.2 or newer, verified,
+/// gzip if the server likes. What it warns of is logged, once a text.
 /// Threads: each uses its own, but `stop` is for any. Makes the process ignore SIGPIPE.
 class ApiClient {
  public:
@@ -76,6 +77,10 @@ class ApiClient {
 
 inline constexpr const char* kMergePatch = "application/merge-patch+json";
 inline constexpr const char* kApplyPatch = "application/apply-patch+yaml";  // JSON is YAML
+
+/// What a Warning field of the API server says (`299 - "text"`, RFC 7234 §5.5), cut at 256 bytes;
+/// empty: it is none of its.
+std::string warning_text(std::string_view header);
 
 /// Percent-encodes what is not unreserved (RFC 3986 §2.3), for a value in a query.
 std::string encode_query(std::string_view text);

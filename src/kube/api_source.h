@@ -12,6 +12,13 @@ struct ApiSourceOptions {
   /// What is watched. The other kinds count as synced from the start, with no objects.
   std::vector<Kind> kinds{kObjectKinds.begin(), kObjectKinds.end()};
   ListWatchOptions list_watch;
+  /// Which Secrets, where not all may be read: those of these namespaces, and those of these names.
+  /// None: as the other kinds.
+  struct Secrets {
+    std::string ns;
+    std::string name;  ///< empty: all of the namespace
+  };
+  std::vector<Secrets> secrets;
 };
 
 /// The objects of an API server: a thread a kind that only reads, decodes and tells. If the server
@@ -27,6 +34,8 @@ class ApiSource : public Source {
   void stop() override;
 
  private:
+  void watch(Kind kind, const ListWatchOptions& options, Sink sink);
+
   const std::shared_ptr<Credentials> credentials_;
   const ApiSourceOptions options_;
   std::vector<std::unique_ptr<ListWatch>> watches_;

@@ -1,5 +1,6 @@
 #include "kube/credentials.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -22,6 +23,17 @@ std::string trimmed(std::string text) {
 
 bool is_header_safe(const std::string& token) {
   return std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+/// Field values (RFC 9110 §5.5); names are escaped where they are sent.
+bool is_header_safe(const Impersonation& as) {
+  const auto is_value = [](const std::string& text) {
+    return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  };
+  return is_value(as.user) && is_value(as.uid) && std::ranges::all_of(as.groups, is_value) &&
+         std::ranges::all_of(as.extra, [&](const auto& entry) {
+           return std::ranges::all_of(entry.second, is_value);
+         });
 }
 
 util::Result<ClusterAccess> in_cluster_access(const CredentialOptions& options) {
@@ -114,7 +126,13 @@ util::Result<ApiServerAddress> parse_server_url(const std::string& url) {
 
 util::Result<ClusterAccess> find_cluster_access(const CredentialOptions& options) {
   auto access = find_access(options);
-  if (access && !options.apiserver_host.empty()) access->server = options.apiserver_host;
+  if (!access) return access;
+  if (!options.apiserver_host.empty()) access->server = options.apiserver_host;
+  if (access->proxy_url.empty()) {
+    if (const auto server = parse_server_url(access->server)) {
+      access->proxy_url = proxy_of_environment(options.environment, *server);
+    }
+  }
   return access;
 }
 
@@ -127,8 +145,21 @@ util::Result<std::shared_ptr<Credentials>> Credentials::open(ClusterAccess acces
   if (access.client_certificate.empty() != access.client_key.empty()) {
     return util::malformed("a client certificate needs its key, and a key its certificate");
   }
+  if (!is_header_safe(access.as)) {
+    return util::malformed("the user to act as has characters of no user");
+  }
+  std::optional<HttpProxy> proxy;
+  if (!access.proxy_url.empty()) {
+    auto parsed = parse_proxy_url(access.proxy_url);
+    if (!parsed) return parsed.error();
+    if (!access.tls_server_name.empty()) {
+      return util::unsupported("weir does not support a tls-server-name behind a proxy-url");
+    }
+    proxy = std::move(*parsed);
+  }
   std::shared_ptr<Credentials> credentials(
       new Credentials(std::move(access), std::move(*server), std::move(clock)));
+  credentials->proxy_ = std::move(proxy);
   const auto& config = credentials->access_;
   const std::pair<const std::string*, Cached*> files[] = {
       {&config.token_file, &credentials->token_},

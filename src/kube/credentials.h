@@ -6,7 +6,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "kube/api_stats.h"
+#include "kube/http_proxy.h"
 #include "kube/kubeconfig.h"
 #include "util/result.h"
 
@@ -52,11 +55,18 @@ class Credentials {
   const ApiServerAddress& server() const { return server_; }
   /// The Pod's or the context's namespace; may be empty.
   const std::string& own_namespace() const { return access_.ns; }
+  /// On the way to the server; nullopt: none.
+  const std::optional<HttpProxy>& proxy() const { return proxy_; }
+  /// User and password for a server that gets no token; empty: none.
+  std::pair<std::string, std::string> password() const { return {access_.user, access_.password}; }
+  const Impersonation& as() const { return access_.as; }
   /// Empty: none is sent.
   std::string token();
   /// The server answered 401: the next `token()` is read again.
   void refuse_token();
   TlsMaterial tls();
+  /// Of all that is asked with them.
+  ApiStats& stats() { return stats_; }
 
  private:
   /// A file's content with an age.
@@ -74,7 +84,9 @@ class Credentials {
 
   const ClusterAccess access_;
   const ApiServerAddress server_;
+  std::optional<HttpProxy> proxy_;
   const Clock clock_;
+  ApiStats stats_;
   std::mutex mutex_;
   Cached token_;
   Cached ca_;
@@ -94,7 +106,7 @@ struct CredentialOptions {
 };
 
 /// In this order: --kubeconfig, $KUBECONFIG, the Pod's service account, ~/.kube/config, and
-/// --apiserver-host alone (no credentials).
+/// --apiserver-host alone (no credentials). The proxy is the kubeconfig's, or the environment's.
 util::Result<ClusterAccess> find_cluster_access(const CredentialOptions& options);
 
 }  // namespace weir::kube

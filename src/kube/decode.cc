@@ -173,6 +173,10 @@ Object decode_kind(Kind kind, const Node& root) {
       return decode_secret(root);
     case Kind::ConfigMap:
       return decode_config_map(root);
+    case Kind::TunnelPolicy:
+    case Kind::BackendPolicy:
+    case Kind::WeirConfig:
+      return decode_policy(kind, root);
     case Kind::Manifest:
       break;
   }
@@ -229,7 +233,10 @@ constexpr KindName kKindNames[] = {{"networking.k8s.io/v1", Kind::Ingress},
                                    {"discovery.k8s.io/v1", Kind::EndpointSlice},
                                    {"v1", Kind::Service},
                                    {"v1", Kind::Secret},
-                                   {"v1", Kind::ConfigMap}};
+                                   {"v1", Kind::ConfigMap},
+                                   {"weir.dev/v1alpha1", Kind::TunnelPolicy},
+                                   {"weir.dev/v1alpha1", Kind::BackendPolicy},
+                                   {"weir.dev/v1alpha1", Kind::WeirConfig}};
 
 std::optional<Kind> kind_named(std::string_view api_version, std::string_view kind) {
   for (const auto& name : kKindNames) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kube/json_node.h"
 #include "kube/names.h"
 #include "util/base64.h"
@@ -129,19 +131,38 @@ bool is_read_secret_key(std::string_view key) {
          key == "tls.ocsp-staple" || key == "session-ticket-key" || key == "auth";
 }
 
+/// Of a user's password: "$apr1$…", "{SHA}…", or the 13 signs of DES. What is something else is not
+/// even kept.
+bool is_password_hash(std::string_view value) {
+  constexpr std::size_t kLongest = 512;
+  constexpr std::size_t kDes = 13;
+  while (value.ends_with('\n') || value.ends_with('\r')) value.remove_suffix(1);
+  if (value.starts_with('$') || value.starts_with("{SHA}") || value.starts_with("{SSHA}") ||
+      value.starts_with("{PLAIN}")) {
+    return value.size() <= kLongest;
+  }
+  return value.size() == kDes && std::ranges::all_of(value, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '.' && c <= '9');
+         });
+}
+
 Secret decode_secret(const Node& root) {
   Secret secret;
   secret.type = root["type"].text();
   if (secret.type.empty()) secret.type = "Opaque";
   root["data"].each_entry([&](std::string_view key, const Node& value) {
-    if (!is_read_secret_key(key)) return;
     auto bytes = util::decode_base64(value.text());
+    if (!is_read_secret_key(key)) {
+      if (bytes && is_password_hash(*bytes)) secret.data[std::string(key)] = std::move(*bytes);
+      return;
+    }
     if (!bytes) value.refuse("must be base64");
     if (bytes) secret.data[std::string(key)] = std::move(*bytes);
   });
   if (!root.from_folder()) return secret;
   root["stringData"].each_entry([&](std::string_view key, const Node& value) {
-    if (is_read_secret_key(key)) secret.data[std::string(key)] = value.text();
+    const auto text = value.text();
+    if (is_read_secret_key(key) || is_password_hash(text)) secret.data[std::string(key)] = text;
   });
   if (secret.type == "kubernetes.io/tls") {
     for (const char* key : {"tls.crt", "tls.key"}) {

@@ -149,6 +149,12 @@ IngressClass decode_ingress_class(const Node& root) {
   const auto controller = root["spec"]["controller"];
   ingress_class.controller = controller.text();
   if (root.from_folder() && ingress_class.controller.empty()) controller.refuse("is required");
+  const auto parameters = root["spec"]["parameters"];
+  if (parameters.present()) {
+    ingress_class.parameters = ClassParameters{
+        parameters["apiGroup"].text(), parameters["kind"].text(), parameters["name"].text(),
+        parameters["scope"].text() == "Namespace" ? parameters["namespace"].text() : std::string()};
+  }
   return ingress_class;
 }
 

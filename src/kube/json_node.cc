@@ -102,6 +102,12 @@ std::string Node::text_or_number() const {
   return {};
 }
 
+std::string Node::scalar_text() const {
+  if (!present() || value_->is_string()) return text();
+  if (value_->is_boolean()) return value_->get<bool>() ? "true" : "false";
+  return text_or_number();
+}
+
 std::vector<std::string> Node::texts() const {
   std::vector<std::string> texts;
   each([&](const Node& item) { texts.push_back(item.text()); });

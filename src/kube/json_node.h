@@ -59,6 +59,20 @@ class Node {
     for (const auto& [key, value] : value_->items()) f(std::string_view(key), entry(key));
   }
 
+  /// Calls `f(std::string_view key, Node)` for each member of an object whose names are schema that
+  /// the caller does not know: the place of one is "spec.timeouts".
+  template <class F>
+  void each_member(F f) const {
+    if (!is_object()) return;
+    for (const auto& [key, value] : value_->items()) {
+      f(std::string_view(key), step(&value, key, kMember));
+    }
+  }
+  bool is_scalar() const { return present() && !value_->is_structured(); }
+  bool is_list() const { return present() && value_->is_array(); }
+  /// A string, a number, true or false.
+  std::string scalar_text() const;
+
   /// Reports a problem with this value.
   void refuse(std::string message) const { report_->add(path(), std::move(message)); }
   bool from_folder() const { return report_->from_folder; }
@@ -95,6 +109,7 @@ Service decode_service(const Node& root);
 EndpointSlice decode_endpoint_slice(const Node& root);
 Secret decode_secret(const Node& root);
 ConfigMap decode_config_map(const Node& root);
+Policy decode_policy(Kind kind, const Node& root);
 
 /// Whether weir reads this key of a Secret's data.
 bool is_read_secret_key(std::string_view key);

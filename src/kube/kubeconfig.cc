@@ -86,6 +86,31 @@ void refuse_unsupported(const Entry& entry, std::initializer_list<const char*> k
   }
 }
 
+std::vector<std::string> texts(const YAML::Node& list) {
+  std::vector<std::string> found;
+  if (!list.IsSequence()) return found;
+  for (const auto& item : list) {
+    if (item.IsScalar()) found.push_back(item.Scalar());
+  }
+  return found;
+}
+
+Impersonation impersonation(const Entry& user) {
+  Impersonation as;
+  as.user = text(user.value, "as");
+  as.uid = text(user.value, "as-uid");
+  as.groups = texts(child(user.value, "as-groups"));
+  const auto extra = child(user.value, "as-user-extra");
+  if (extra.IsMap()) {
+    for (const auto& entry : extra) as.extra[entry.first.Scalar()] = texts(entry.second);
+  }
+  if (as.user.empty() && !(as.uid.empty() && as.groups.empty() && as.extra.empty())) {
+    throw Refused{util::malformed(user.file->path +
+                                  ": as-uid, as-groups and as-user-extra need \"as\", the user")};
+  }
+  return as;
+}
+
 ClusterAccess current_access(const std::vector<File>& files) {
   std::string current;
   for (const auto& file : files) {
@@ -97,7 +122,7 @@ ClusterAccess current_access(const std::vector<File>& files) {
 
   ClusterAccess access;
   access.ns = text(context.value, "namespace");
-  refuse_unsupported(cluster, {"proxy-url"});
+  access.proxy_url = text(cluster.value, "proxy-url");
   access.server = text(cluster.value, "server");
   access.ca = pem(cluster, "certificate-authority");
   access.tls_server_name = text(cluster.value, "tls-server-name");
@@ -106,10 +131,12 @@ ClusterAccess current_access(const std::vector<File>& files) {
   const auto user_name = text(context.value, "user");
   if (user_name.empty()) return access;
   const auto user = find(files, "users", "user", user_name);
-  refuse_unsupported(user, {"exec", "auth-provider", "as", "as-uid", "as-groups", "as-user-extra",
-                            "username", "password"});
+  refuse_unsupported(user, {"exec", "auth-provider"});
   access.token = text(user.value, "token");
   access.token_file = resolve(user, "tokenFile");
+  access.user = text(user.value, "username");
+  access.password = text(user.value, "password");
+  access.as = impersonation(user);
   access.client_certificate = pem(user, "client-certificate");
   access.client_key = pem(user, "client-key");
   return access;

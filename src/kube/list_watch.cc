@@ -11,6 +11,12 @@ namespace {
 /// Beyond timeoutSeconds, at which the server should end a watch by itself.
 constexpr std::chrono::seconds kWatchGrace{30};
 
+WatchEnd end_of(const ApiReply& reply, const std::optional<WatchFailure>& failure) {
+  if (failure) return failure->code == 410 ? WatchEnd::Gone : WatchEnd::Error;
+  if (reply.status == ApiStatus::Expired) return WatchEnd::Gone;
+  return reply.status == ApiStatus::Ok ? WatchEnd::Eof : WatchEnd::Error;
+}
+
 }  // namespace
 
 /// Cuts what a watch brings into lines, and tells them by the piece: events that came together are
@@ -89,6 +95,7 @@ class ListWatch::Stream {
   void hear() {
     heard_ = true;
     owner_.succeeded();
+    owner_.stats_.heard(owner_.kind_);
   }
 
   void flush() {
@@ -111,15 +118,18 @@ ListWatch::ListWatch(Kind kind, std::shared_ptr<Credentials> credentials, ListWa
     : kind_(kind),
       options_(std::move(options)),
       sink_(std::move(sink)),
+      stats_(credentials->stats()),
       client_(std::move(credentials), options_.timeouts),
-      backoff_(options_.backoff_first, options_.backoff_max) {}
+      backoff_(options_.backoff_first, options_.backoff_max) {
+  stats_.watches(kind_);
+}
 
 void ListWatch::run() {
   while (!stopped()) {
     const auto next = version_.empty() ? list() : watch();
     if (next == Next::Go) continue;
-    if (next == Next::RelistLater) version_.clear();
-    if (!wait()) return;
+    if (next == Next::RelistLater && !version_.empty()) list_anew(ListReason::Refused);
+    if (!wait(next)) return;
   }
 }
 
@@ -137,14 +147,19 @@ bool ListWatch::stopped() {
   return stopped_;
 }
 
-bool ListWatch::wait() {
+bool ListWatch::wait(Next next) {
+  std::unique_lock lock(mutex_);
+  if (next == Next::Absent) {
+    std::uniform_int_distribution<std::int64_t> jitter(0, options_.absent_retry.count() / 4);
+    const std::chrono::milliseconds more(jitter(random_));
+    return !wake_.wait_for(lock, options_.absent_retry + more, [this] { return stopped_; });
+  }
   const auto now = Clock::now();
   if (now - last_failure_ >= options_.backoff_reset) backoff_.reset();
   last_failure_ = now;
   std::chrono::milliseconds delay = backoff_.next();
   if (retry_after_) delay = std::max<std::chrono::milliseconds>(delay, *retry_after_);
   retry_after_.reset();
-  std::unique_lock lock(mutex_);
   return !wake_.wait_for(lock, delay, [this] { return stopped_; });
 }
 
@@ -176,13 +191,15 @@ ListWatch::Next ListWatch::list() {
     }
     if (reply.status != ApiStatus::Ok) {
       known_ = std::move(before);
-      return failed(reply, "list");
+      return may_be_absent(reply.status) ? absent(reply) : failed(reply, "list");
     }
     if (version.empty()) version = head.resource_version;
     continue_token = head.continue_token;
     if (continue_token.empty()) break;
   }
   succeeded();
+  stats_.listed(kind_, list_reason_);
+  stats_.heard(kind_);
   version_ = version;
   heard_since_list_ = false;
   for (const auto& ref : before) {
@@ -200,7 +217,7 @@ ListWatch::Next ListWatch::list() {
 
 ApiReply ListWatch::list_page(const std::string& continue_token, bool paged, SourceEvents& events,
                               ListHead& head, std::size_t& oversized) {
-  std::string query = resource_selector(kind_);
+  std::string query = resource_selector(kind_, options_.watch_name);
   const auto add = [&query](const std::string& parameter) {
     query += (query.empty() ? "" : "&") + parameter;
   };
@@ -233,7 +250,7 @@ ListWatch::Next ListWatch::watch() {
   std::uniform_int_distribution<std::int64_t> lifetime(options_.watch_min.count(),
                                                        options_.watch_max.count());
   const std::chrono::seconds timeout(lifetime(random_));
-  auto selector = resource_selector(kind_);
+  auto selector = resource_selector(kind_, options_.watch_name);
   if (!selector.empty()) selector += '&';
   const auto target =
       resource_path(kind_, options_.watch_namespace) + "?" + selector +
@@ -244,7 +261,13 @@ ListWatch::Next ListWatch::watch() {
   const auto reply = client_.get(
       target, [&](std::string_view piece) { return stream.feed(piece); }, timeout + kWatchGrace);
   heard_since_list_ = heard_since_list_ || stream.heard();
+  if (!stopped()) stats_.watch_ended(kind_, end_of(reply, stream.failure()));
   return after_watch(reply, stream, Clock::now() - begin);
+}
+
+void ListWatch::list_anew(ListReason reason) {
+  version_.clear();
+  list_reason_ = reason;
 }
 
 ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stream,
@@ -262,7 +285,7 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
   }
   switch (reply.status) {
     case ApiStatus::Ok:
-      if (!stream.heard() && lasted >= options_.silent_watch) version_.clear();
+      if (!stream.heard() && lasted >= options_.silent_watch) list_anew(ListReason::Silent);
       if (!stream.heard() && lasted < options_.short_watch) {
         return failed({ApiStatus::Refused, 0, std::nullopt, "ended at once", {}}, "watch");
       }
@@ -270,6 +293,9 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
       return Next::Go;
     case ApiStatus::Expired:
       return expired(heard_since_list_);
+    case ApiStatus::NotFound:  // its definition has been deleted; the list says so, too
+      version_.clear();
+      return Next::Retry;
     case ApiStatus::Refused:
       failed(reply, "watch");
       return Next::RelistLater;
@@ -282,9 +308,33 @@ ListWatch::Next ListWatch::after_watch(const ApiReply& reply, const Stream& stre
 ListWatch::Next ListWatch::expired(bool heard) {
   util::log::info("watch of {}: the server no longer has its version, listing again",
                   resource_name(kind_));
-  if (!heard) return Next::RelistLater;
-  version_.clear();
-  return Next::Go;
+  list_anew(ListReason::Gone);
+  return heard ? Next::Go : Next::RelistLater;
+}
+
+bool ListWatch::may_be_absent(ApiStatus status) const {
+  if (is_custom(kind_)) return status == ApiStatus::NotFound || status == ApiStatus::Forbidden;
+  return kind_ == Kind::IngressClass && !options_.watch_namespace.empty() &&
+         status == ApiStatus::Forbidden;
+}
+
+/// What was known of a kind that is no more is gone; of one that may not be read it stays.
+ListWatch::Next ListWatch::absent(const ApiReply& reply) {
+  if (stopped()) return Next::Retry;
+  SourceEvents events;
+  if (reply.status == ApiStatus::NotFound) {
+    events.removes.assign(known_.begin(), known_.end());
+    known_.clear();
+  }
+  std::string line =
+      resource_name(kind_) +
+      (reply.status == ApiStatus::NotFound ? " is not there" : " may not be read by weir's role");
+  if (line == reported_ && events.removes.empty()) return Next::Absent;
+  util::log::info("{}; it is looked for now and then", line);
+  reported_ = std::move(line);
+  events.synced = {kind_};
+  sink_(std::move(events));
+  return Next::Absent;
 }
 
 ListWatch::Next ListWatch::failed(const ApiReply& reply, const char* verb) {

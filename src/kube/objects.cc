@@ -16,6 +16,12 @@ const char* to_string(Kind kind) {
       return "Secret";
     case Kind::ConfigMap:
       return "ConfigMap";
+    case Kind::TunnelPolicy:
+      return "TunnelPolicy";
+    case Kind::BackendPolicy:
+      return "BackendPolicy";
+    case Kind::WeirConfig:
+      return "WeirConfig";
     case Kind::Manifest:
       return "Manifest";
   }
@@ -48,6 +54,9 @@ constexpr Kind kind_of(const Secret&) {
 }
 constexpr Kind kind_of(const ConfigMap&) {
   return Kind::ConfigMap;
+}
+Kind kind_of(const Policy& policy) {
+  return policy.kind;
 }
 
 }  // namespace

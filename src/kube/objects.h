@@ -21,13 +21,21 @@ enum class Kind : std::uint8_t {
   EndpointSlice,
   Secret,
   ConfigMap,
+  TunnelPolicy,
+  BackendPolicy,
+  WeirConfig,
   Manifest,  ///< a file of a folder: only ever named by a problem, with its path as `name`
 };
 
 /// The kinds that have objects.
-inline constexpr std::array kObjectKinds = {Kind::Ingress, Kind::IngressClass,
-                                            Kind::Service, Kind::EndpointSlice,
-                                            Kind::Secret,  Kind::ConfigMap};
+inline constexpr std::array kObjectKinds = {
+    Kind::Ingress,   Kind::IngressClass, Kind::Service,       Kind::EndpointSlice, Kind::Secret,
+    Kind::ConfigMap, Kind::TunnelPolicy, Kind::BackendPolicy, Kind::WeirConfig};
+
+/// Weir's own kinds. An API server need not have them.
+constexpr bool is_custom(Kind kind) {
+  return kind == Kind::TunnelPolicy || kind == Kind::BackendPolicy || kind == Kind::WeirConfig;
+}
 
 /// "Ingress", "EndpointSlice", …
 const char* to_string(Kind kind);
@@ -119,9 +127,20 @@ struct Ingress {
   bool operator==(const Ingress&) const = default;
 };
 
+/// spec.parameters of an IngressClass.
+struct ClassParameters {
+  std::string api_group;
+  std::string kind;
+  std::string name;
+  std::string ns;  ///< empty: it is cluster-scoped
+
+  bool operator==(const ClassParameters&) const = default;
+};
+
 struct IngressClass {
   ObjectMeta meta;
   std::string controller;
+  std::optional<ClassParameters> parameters;
 
   bool operator==(const IngressClass&) const = default;
 };
@@ -180,7 +199,7 @@ struct Secret {
   ObjectMeta meta;
   std::string type;
   /// Decoded from base64. Only the keys that weir reads: tls.crt, tls.key, tls.ocsp-staple, ca.crt,
-  /// ca.crl, session-ticket-key.
+  /// ca.crl, session-ticket-key, auth; and what has the hash of a password as its value.
   std::map<std::string, std::string> data;
 
   bool operator==(const Secret&) const = default;
@@ -193,9 +212,57 @@ struct ConfigMap {
   bool operator==(const ConfigMap&) const = default;
 };
 
-using Object = std::variant<Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap>;
+/// Whom a policy is for, in its own namespace.
+struct PolicyTarget {
+  Kind kind = Kind::Service;  ///< Ingress or Service; of a WeirConfig's status: IngressClass
+  std::string name;
+  std::string section;  ///< a host of the Ingress, or the name of a port; empty: all of it
+
+  auto operator<=>(const PolicyTarget&) const = default;
+};
+
+/// metav1.Condition.
+struct Condition {
+  std::string type;
+  bool status = false;
+  std::string reason;
+  std::string message;
+  std::int64_t observed_generation = 0;
+  std::string last_transition;  ///< as written
+
+  bool operator==(const Condition&) const = default;
+};
+
+/// What a controller says of one target, in the status of the policy.
+struct PolicyAncestor {
+  PolicyTarget target;
+  std::string controller;
+  std::vector<Condition> conditions;
+
+  bool operator==(const PolicyAncestor&) const = default;
+};
+
+/// TunnelPolicy, BackendPolicy and WeirConfig of weir.dev/v1alpha1.
+struct Policy {
+  ObjectMeta meta;
+  Kind kind = Kind::TunnelPolicy;
+  std::int64_t generation = 0;
+  std::vector<PolicyTarget> targets;  ///< of a WeirConfig: none
+  /// The values in `spec` beside them, by their path below it, as "timeouts.idle". Of a list each
+  /// item, of anything else its text.
+  std::map<std::string, std::vector<std::string>> fields;
+  std::vector<PolicyAncestor> ancestors;  ///< status.ancestors
+
+  bool operator==(const Policy&) const = default;
+};
+
+using Object =
+    std::variant<Ingress, IngressClass, Service, EndpointSlice, Secret, ConfigMap, Policy>;
 
 ObjectRef ref_of(const Object& object);
+inline ObjectRef ref_of(const Policy& policy) {
+  return {policy.kind, policy.meta.ns, policy.meta.name};
+}
 const ObjectMeta& meta_of(const Object& object);
 
 }  // namespace weir::kube

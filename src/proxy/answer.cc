@@ -66,6 +66,8 @@ Wording wording_of(AnswerReason reason) {
       return {408, "Request Timeout", "The request head did not arrive in time."};
     case AnswerReason::BodyTimeout:
       return {408, "Request Timeout", "The request body did not arrive in time."};
+    case AnswerReason::LengthRequired:
+      return {411, "Length Required", "The service takes no body of unknown length."};
     case AnswerReason::BodyTooLarge:
       return {413, "Content Too Large", "The request body is larger than allowed."};
     case AnswerReason::UriTooLong:
@@ -121,7 +123,8 @@ Wording wording_of(AnswerReason reason) {
 /// RFC 9110 §15.4, RFC 6585 §4. What settings make of refusals has no other words.
 std::string_view phrase_of(int status) {
   if (status >= 500) return "Service Unavailable";
-  if (status >= 400) return "Too Many Requests";
+  if (status == 429) return "Too Many Requests";
+  if (status >= 400) return "Bad Request";
   constexpr std::string_view kPhrases[] = {
       "Multiple Choices", "Moved Permanently",  "Found",
       "See Other",        "Not Modified",       "Use Proxy",

@@ -4,7 +4,7 @@
 
 namespace weir::proxy {
 
-BlockRules::Texts::Texts(const std::vector<std::string>& rules) {
+TextRules::TextRules(const std::vector<std::string>& rules) {
   for (const auto& rule : rules) {
     auto pattern = util::compile_map_pattern(rule);
     if (!pattern) {
@@ -16,7 +16,7 @@ BlockRules::Texts::Texts(const std::vector<std::string>& rules) {
   }
 }
 
-bool BlockRules::Texts::have(std::string_view value, util::RegexMatcher& matcher) const {
+bool TextRules::match(std::string_view value, util::RegexMatcher& matcher) const {
   const auto is_value = [&](const auto& text) { return equal_ignoring_case(text, value); };
   if (std::ranges::any_of(whole_, is_value)) return true;
   return std::ranges::any_of(patterns_, [&](const util::Regex& pattern) {
@@ -42,16 +42,16 @@ bool BlockRules::blocks(const RequestHead& head, std::string_view client,
          blocks(referers_, "Referer", head, matcher);
 }
 
-bool BlockRules::blocks(const Texts& texts, std::string_view field, const RequestHead& head,
+bool BlockRules::blocks(const TextRules& texts, std::string_view field, const RequestHead& head,
                         util::RegexMatcher& matcher) {
   if (texts.empty()) return false;
   bool is_there = false;
   for (const auto& line : head.fields) {
     if (line.id != FieldName::Other || !equal_ignoring_case(line.name, field)) continue;
     is_there = true;
-    if (texts.have(line.value, matcher)) return true;
+    if (texts.match(line.value, matcher)) return true;
   }
-  return !is_there && texts.have({}, matcher);
+  return !is_there && texts.match({}, matcher);
 }
 
 }  // namespace weir::proxy

@@ -12,6 +12,20 @@
 
 namespace weir::proxy {
 
+/// Texts and patterns, as table::Blocked has them.
+class TextRules {
+ public:
+  explicit TextRules(const std::vector<std::string>& rules);
+
+  bool empty() const { return whole_.empty() && patterns_.empty(); }
+  /// A pattern that nobody can tell within its limits whether it matches has matched.
+  bool match(std::string_view value, util::RegexMatcher& matcher) const;
+
+ private:
+  std::vector<std::string> whole_;
+  std::vector<util::Regex> patterns_;  // those that do not compile match nothing
+};
+
 /// table::Blocked, made ready to be asked. Made once a change of the settings, on the control
 /// thread, for all workers; then immutable.
 class BlockRules {
@@ -26,23 +40,12 @@ class BlockRules {
   bool blocks(const RequestHead& head, std::string_view client, util::RegexMatcher& matcher) const;
 
  private:
-  /// What a field may not be.
-  class Texts {
-   public:
-    explicit Texts(const std::vector<std::string>& rules);
-    bool empty() const { return whole_.empty() && patterns_.empty(); }
-    bool have(std::string_view value, util::RegexMatcher& matcher) const;
-
-   private:
-    std::vector<std::string> whole_;
-    std::vector<util::Regex> patterns_;  // those that do not compile match nothing
-  };
-  static bool blocks(const Texts& texts, std::string_view field, const RequestHead& head,
+  static bool blocks(const TextRules& texts, std::string_view field, const RequestHead& head,
                      util::RegexMatcher& matcher);
 
   AddressSet networks_;
-  Texts user_agents_;
-  Texts referers_;
+  TextRules user_agents_;
+  TextRules referers_;
 };
 
 }  // namespace weir::proxy

@@ -96,7 +96,7 @@ bool ClientConnection::make_auth_question(const table::ExternalAuth& auth, Subre
   what.method = auth.method;
   what.bytes = make_auth_request(auth, target, parts,
                                  {exchange.origin, identity_.get(), exchange.request_id},
-                                 worker_.table.settings().underscores_in_headers);
+                                 worker_.table.kept_names());
   what.policy = *exchange.route->requests;
   return true;
 }
@@ -120,11 +120,25 @@ void ClientConnection::log_auth_failure(const std::string& why) {
                      *left_out == 0 ? "" : fmt::format(" ({} such lines left out)", *left_out));
 }
 
+std::optional<util::ContentHash> ClientConnection::auth_cache_key(const table::ExternalAuth& auth) {
+  if (auth.cache_key.empty()) return std::nullopt;
+  const auto text = text_of(auth.cache_key, request_parts());
+  if (text.empty()) return std::nullopt;
+  return AuthCache::key_of(auth, exchange_->host->name(), exchange_->route->match, text);
+}
+
 Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
     const table::ExternalAuth& auth) {
-  auto& exchange = *exchange_;
   AccessRefusal refusal;
   refusal.reason = AnswerReason::AuthFailed;
+  const auto key = auth_cache_key(auth);
+  if (key) {
+    auto known = worker_.auth_cache.find(*key, auth, loop().now());
+    if (known) {
+      worker_.counters.auth_cache_hits.add();
+      co_return settle_verdict(auth, *std::move(known));
+    }
+  }
   Subrequest::What what;
   if (!make_auth_question(auth, what)) {
     log_auth_failure("nobody is there to be asked");
@@ -137,6 +151,9 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
   auto* question = Subrequest::start(worker_, std::move(what), [&](const SubrequestAnswer& answer) {
     verdict = read_auth_answer(auth, answer.head);
     told = true;
+    const auto kept = key && answer.head != nullptr ? cache_time_of(auth, *answer.head)
+                                                    : std::optional<std::chrono::milliseconds>();
+    if (kept) worker_.auth_cache.put(*key, verdict, loop().now() + *kept);
     notify();
   });
   while (!told) {
@@ -148,6 +165,13 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
       co_return refusal;
     }
   }
+  co_return settle_verdict(auth, std::move(verdict));
+}
+
+ClientConnection::AccessRefusal ClientConnection::settle_verdict(const table::ExternalAuth& auth,
+                                                                 AuthVerdict verdict) {
+  auto& exchange = *exchange_;
+  AccessRefusal refusal;
   refusal.reason = verdict.refused;
   if (refusal.reason == AnswerReason::AuthFailed) log_auth_failure(verdict.why);
   if (!refusal.reason) {
@@ -155,7 +179,7 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
     exchange.auth_was_asked = true;
     exchange.auth_cookies = std::move(verdict.cookies);
     exchange.auth_cookies_always = auth.always_set_cookie;
-    co_return refusal;
+    return refusal;
   }
   exchange.answer_fields = verdict.cookies + verdict.challenges;
   if (refusal.reason == AnswerReason::AuthRedirect) {
@@ -164,7 +188,7 @@ Task<ClientConnection::AccessRefusal> ClientConnection::ask_auth_service(
                              exchange.origin.scheme};
     refusal.location = signin_location(auth, parts, exchange.origin);
   }
-  co_return refusal;
+  return refusal;
 }
 
 }  // namespace weir::proxy

@@ -147,13 +147,15 @@ void Origin::read(const RequestHead& head, const Arrival& arrival, const Forward
     original_for = join(head, is(FieldName::XForwardedFor), original_for_text_);
     original_host = join(head, is(FieldName::XForwardedHost), original_host_text_);
   }
-  if (trust.policy().trust_forwarded && trust.trusts(arrival.peer)) {
-    read_trusted(head, arrival, trust);
+  const auto& policy = trust.policy();
+  if ((policy.trust_forwarded || policy.trust_address) && trust.trusts(arrival.peer)) {
+    read_client(head, arrival, trust);
+    if (policy.trust_forwarded) read_trusted(head, arrival, trust);
   }
 }
 
-void Origin::read_trusted(const RequestHead& head, const Arrival& arrival,
-                          const ForwardedTrust& trust) {
+void Origin::read_client(const RequestHead& head, const Arrival& arrival,
+                         const ForwardedTrust& trust) {
   const auto& policy = trust.policy();
   const auto list = join(
       head, [&](const Field& field) { return equal_ignoring_case(field.name, policy.header); },
@@ -163,6 +165,11 @@ void Origin::read_trusted(const RequestHead& head, const Arrival& arrival,
     client = client_text_;
   }
   forwarded_for = client;
+}
+
+void Origin::read_trusted(const RequestHead& head, const Arrival& arrival,
+                          const ForwardedTrust& trust) {
+  const auto& policy = trust.policy();
   if (policy.append && !original_for.empty()) {
     full_chain_text_ = original_for;
     full_chain_text_ += ", ";

@@ -82,6 +82,7 @@ struct Origin {
 
  private:
   void read_trusted(const RequestHead& head, const Arrival& arrival, const ForwardedTrust& trust);
+  void read_client(const RequestHead& head, const Arrival& arrival, const ForwardedTrust& trust);
 
   std::string client_text_;
   std::string chain_text_;

@@ -64,7 +64,7 @@ void ClientConnection::open(WorkerState& worker, int fd, bool tls, std::string a
   }
   connection->stream_ = Stream(worker.loop, io);
   connection->handshaken_ = !tls;
-  const auto& timeouts = worker.options.timeouts;
+  const auto& timeouts = worker.timeouts;
   if (worker.table.settings().forwarded.use_proxy_protocol) {
     connection->proxy_header_due_ = true;
     connection->park(timeouts.proxy_header);
@@ -81,14 +81,20 @@ ClientConnection::ClientConnection(WorkerState& worker, std::string address,
 }
 
 ClientConnection::~ClientConnection() {
-  if (!tunnelled_) worker_.counters.connections_open.subtract();
-  if (worker_.draining && !tunnelled_) worker_.counters.drained_connections.add();
+  if (!tunnelled_) {
+    auto& counters = worker_.counters;
+    counters.connections_open.subtract();
+    if (worker_.draining) counters.drained_connections.add();
+    const auto reason = worker_.draining ? CloseReason::Drain : closes_for_;
+    counters.connections_closed[static_cast<std::size_t>(reason)].add();
+  }
   if (exchange_ != nullptr) worker_.give_back(std::move(exchange_));
   release_buffer();
 }
 
 void ClientConnection::cut(TunnelEnd why) {
   if (why == TunnelEnd::Drain) worker_.counters.drain_cut_connections.add();
+  if (why == TunnelEnd::Memory) closes_for_ = CloseReason::Memory;
   cancel();
 }
 
@@ -104,6 +110,11 @@ void ClientConnection::on_idle(Wake wake) {
   if (serving_) return;  // an event for a coroutine that does not wait for one
   if (wake != Wake::Io) {
     if (wake == Wake::Timeout && proxy_header_due_) worker_.counters.proxy_headers_incomplete.add();
+    if (wake == Wake::Timeout) {
+      closes_for_ = proxy_header_due_ ? CloseReason::ProxyHeader
+                    : handshaken_     ? CloseReason::Idle
+                                      : CloseReason::TlsError;
+    }
     delete this;
     return;
   }
@@ -115,6 +126,7 @@ Detached ClientConnection::serve() {
   if (proxy_header_due_) {
     const bool taken = co_await take_proxy_header();
     if (!taken) {
+      closes_for_ = CloseReason::ProxyHeader;
       delete this;
       co_return;
     }
@@ -132,7 +144,11 @@ Detached ClientConnection::serve() {
     auto next = co_await read_head();
     if (next == Next::Request) {
       exchange_ = worker_.take_exchange();
+      auto& in_flight = worker_.counters.requests_in_flight;
+      in_flight.add();
       next = co_await handle_request();
+      count_request();
+      in_flight.subtract();
       worker_.give_back(std::move(exchange_));
     }
     switch (next) {
@@ -141,7 +157,7 @@ Detached ClientConnection::serve() {
       case Next::Park:
         serving_ = false;
         release_buffer();
-        park(worker_.options.timeouts.keep_alive);
+        park(worker_.timeouts.keep_alive);
         co_return;
       case Next::Linger:
         co_await linger();
@@ -168,9 +184,9 @@ bool ClientConnection::make_room() {
     begin_ = 0;
     return true;
   }
-  if (capacity_ >= worker_.options.limits.head_bytes) return false;
+  if (capacity_ >= worker_.limits.head_bytes) return false;
   const auto larger = static_cast<std::uint32_t>(
-      std::min<std::size_t>(std::size_t{capacity_} * 2, worker_.options.limits.head_bytes));
+      std::min<std::size_t>(std::size_t{capacity_} * 2, worker_.limits.head_bytes));
   auto next = std::make_unique_for_overwrite<char[]>(larger);
   std::memcpy(next.get(), buffer_.get(), end_);
   const auto end = end_;
@@ -198,7 +214,7 @@ void ClientConnection::release_buffer() {
 }
 
 Task<ClientConnection::Next> ClientConnection::read_head() {
-  const auto& limits = worker_.options.limits;
+  const auto& limits = worker_.limits;
   HeadScanner scanner;
   HeldBytes::Holder held(worker_.held, *this);
   bool started = false;
@@ -214,7 +230,7 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
           continue;
         }
         started = buffered() != "\r";
-        if (started) start_timer(worker_.options.timeouts.head);
+        if (started) start_timer(worker_.timeouts.head);
       }
       const auto bytes = buffered().substr(0, limits.head_bytes);
       const auto state = started ? scanner.scan(bytes) : HeadScanner::State::Incomplete;
@@ -259,13 +275,17 @@ Task<ClientConnection::Next> ClientConnection::read_head() {
 Task<ClientConnection::Next> ClientConnection::handle_request() {
   auto& exchange = *exchange_;
   auto& request = exchange.request;
+  exchange.tally.begun = loop().now();
+  exchange.tally.request_bytes = head_length_;
   const auto head = buffered().substr(0, head_length_);
-  const auto error = parse_request_head(head, worker_.options.limits, request);
+  const auto error = parse_request_head(head, worker_.limits, request);
   if (error != HeadError::None) co_return co_await answer_malformed(reason_for(error));
-  if (++requests_ >= worker_.options.limits.requests_per_connection && request.keep_alive) {
+  if (++requests_ >= worker_.limits.requests_per_connection && request.keep_alive) {
     request.keep_alive = false;
     worker_.counters.connections_used_up.add();
+    closes_for_ = CloseReason::MaxRequests;
   }
+  exchange.tally.method = RequestKind::number_of(request.method);
   exchange.request_body = Body(request.framing);
 
   exchange.host_name = {};
@@ -336,14 +356,18 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
   const auto& request = exchange.request;
   const auto& route = *exchange.route;
   const auto* rules = exchange.rules;
-  if (rules != nullptr && rules->canary) {
-    backend = choose_canary(*rules->canary, std::move(backend));
+  if (rules != nullptr) {
+    if (!route.rules->plain_backend.empty() && !exchange.origin.https) {
+      backend = find_plain_backend();
+    } else if (rules->canary) {
+      backend = choose_canary(*rules->canary, std::move(backend));
+    }
   }
   const bool is_empty = backend == nullptr || backend->empty();
   if (is_empty && rules != nullptr) backend = fall_back(std::move(backend));
-  if (!exchange.upgrade.empty()) {
-    begin_handshake(backend == nullptr ? route.backends.front().backend : backend->name());
-  }
+  const auto& name = backend == nullptr ? route.backends.front().backend : backend->name();
+  count_for(name);
+  if (!exchange.upgrade.empty()) begin_handshake(name);
   if (backend == nullptr || backend->empty()) co_return co_await answer(AnswerReason::NoEndpoint);
   settle_request_id();
   if (rules != nullptr && rules->is_guarded) {
@@ -361,7 +385,7 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
   UpstreamLaneRef lane;
-  if (route.upstream_tls && !exchange.falls_back) {
+  if (route.upstream_tls && !exchange.falls_back && !exchange.is_plain) {
     auto found = worker_.upstream_tls.lane_for(*route.upstream_tls, exchange.host_name);
     if (!found) {
       log_upstream_tls(worker_, backend->name(), "any endpoint", found.error().detail);
@@ -370,6 +394,37 @@ Task<ClientConnection::Next> ClientConnection::pass_rules(BackendRef backend) {
     lane = *std::move(found);
   }
   co_return co_await forward(std::move(backend), std::move(lane));
+}
+
+void ClientConnection::count_for(const std::string& backend) {
+  auto& exchange = *exchange_;
+  const auto* rules = exchange.rules;
+  const bool canary =
+      rules != nullptr && rules->canary.has_value() && rules->canary->backend() == backend;
+  exchange.tally.counters =
+      &exchange.host->counters_of(*exchange.route, backend, canary, worker_.http);
+}
+
+void ClientConnection::count_status(int status) {
+  worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
+  if (exchange_ != nullptr) {
+    exchange_->tally.status = status;
+  } else {
+    worker_.http.unrouted().of(RequestKind(0, status)).requests.add();  // it had no whole head
+  }
+}
+
+void ClientConnection::count_request() {
+  auto& exchange = *exchange_;
+  auto& tally = exchange.tally;
+  if (tally.counters == nullptr && exchange.route == nullptr) {
+    tally.counters = &worker_.http.unrouted();
+  } else if (tally.counters == nullptr) {
+    const auto& backends = exchange.route->backends;
+    count_for(backends.empty() ? std::string("_") : backends.front().backend);
+  }
+  tally.request_bytes += exchange.request_body.received();
+  tally.count(loop().now());
 }
 
 void ClientConnection::settle_request_id() {
@@ -407,6 +462,7 @@ void ClientConnection::settle_fields() {
   auto& names = exchange.route_names;
   if (exchange.rules != nullptr) {
     exchange.rules->response_fields.add_lines(parts, exchange.route_lines, names);
+    exchange.route_lines += exchange.rules->via;
   }
   exchange.headers = worker_.table.headers();
   if (exchange.headers != nullptr) {
@@ -427,6 +483,22 @@ Task<ClientConnection::Next> ClientConnection::redirect(table::Redirect elsewher
   co_return co_await answer(AnswerReason::Redirect, std::move(location), elsewhere.status);
 }
 
+int ClientConnection::own_status(AnswerReason reason) const {
+  const auto status = status_of(reason, worker_.table.settings().status);
+  if (exchange_->rules == nullptr) return status;
+  const auto unanswered = exchange_->route->rules->unanswered_status;
+  return unanswered != 0 && (status == 502 || status == 504) ? unanswered : status;
+}
+
+bool ClientConnection::closes_after(int status) const {
+  return status >= 400 && exchange_->rules != nullptr && exchange_->route->rules->close_after_error;
+}
+
+BackendRef ClientConnection::find_plain_backend() {
+  exchange_->is_plain = true;
+  return worker_.table.find_backend(exchange_->route->rules->plain_backend);
+}
+
 Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::string location,
                                                       int redirect_status) {
   const auto& request = exchange_->request;
@@ -435,12 +507,11 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       exchange_->route->tunnels->refusal == table::TunnelPolicy::Refusal::Close) {
     co_return co_await refuse_by_close(reason);
   }
-  const auto status =
-      redirect_status == 0 ? status_of(reason, worker_.table.settings().status) : redirect_status;
+  const auto status = redirect_status == 0 ? own_status(reason) : redirect_status;
   const bool unread_body = !exchange_->request_body.done();
   // Of a body over the limit, what was read is all that anybody counted.
   const bool keep_alive = request.keep_alive && !unread_body && !worker_.draining &&
-                          reason != AnswerReason::BodyTooLarge;
+                          reason != AnswerReason::BodyTooLarge && !closes_after(status);
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
   if (has_fields_to_settle()) settle_fields();
   if (wants_error_page(status)) {
@@ -463,7 +534,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
       how.accept = field.value;
     }
   }
-  worker_.counters.requests_by_code[static_cast<std::size_t>(status) - 100].add();
+  count_status(status);
   const bool written = co_await write_all(make_answer(reason, how));
   if (!written) co_return Next::Close;
   if (!keep_alive) co_return Next::Linger;
@@ -474,7 +545,7 @@ Task<ClientConnection::Next> ClientConnection::answer(AnswerReason reason, std::
 
 Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  worker_.counters.requests_by_code[1].add();
+  count_status(101);
   auto bytes = make_websocket_answer(exchange_->handshake);
   const auto status = status_of(reason, worker_.table.settings().status);
   bytes += make_refusing_close(reason, status, worker_.retry_after());
@@ -484,7 +555,8 @@ Task<ClientConnection::Next> ClientConnection::refuse_by_close(AnswerReason reas
 
 Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason reason) {
   worker_.counters.answers[static_cast<std::size_t>(reason)].add();
-  worker_.counters.requests_by_code[static_cast<std::size_t>(status_of(reason)) - 100].add();
+  count_status(status_of(reason));
+  closes_for_ = CloseReason::ProtocolError;
   AnswerRequest how;
   if (stream_.is_tls()) how.hsts = worker_.table.hsts();
   const bool written = co_await write_all(make_answer(reason, how));
@@ -493,7 +565,8 @@ Task<ClientConnection::Next> ClientConnection::answer_malformed(AnswerReason rea
 
 Task<bool> ClientConnection::write_all(std::string bytes) {
   std::size_t sent = 0;
-  start_timer(worker_.options.timeouts.send);
+  if (exchange_ != nullptr) exchange_->tally.response_bytes += bytes.size();
+  start_timer(worker_.timeouts.send);
   while (sent < bytes.size()) {
     const auto result = stream_.try_write(bytes.data() + sent, bytes.size() - sent);
     if (result.ok()) {

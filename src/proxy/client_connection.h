@@ -8,6 +8,7 @@
 
 #include "proxy/client_identity.h"
 #include "proxy/exchange.h"
+#include "proxy/external_auth.h"
 #include "proxy/fiber.h"
 #include "proxy/proxy_protocol.h"
 #include "proxy/stream.h"
@@ -86,6 +87,18 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// Next::Request: `head_length_` bytes of head are in the buffer.
   Task<Next> read_head();
   Task<Next> handle_request();
+  /// As one of its route and of this backend.
+  void count_for(const std::string& backend);
+  void count_connect_failure(ConnectFailure why) {
+    exchange_->tally.counters->connect_failures[static_cast<std::size_t>(why)].add();
+  }
+  void count_retry(RetryReason reason) {
+    exchange_->tally.counters->retries[static_cast<std::size_t>(reason)].add();
+  }
+  /// The answer begins, whoever's it is.
+  void count_status(int status);
+  /// The request is over.
+  void count_request();
   /// The canary, if it gets the request; else `primary`.
   BackendRef choose_canary(const CanaryRules& rules, BackendRef primary);
   /// What the route asks of a request, in ingress-nginx's order (docs/http.md); then forwards it.
@@ -138,6 +151,16 @@ class ClientConnection final : public Fiber, public OpenConnection {
   /// All of `what`. False: nobody is there.
   bool make_auth_question(const table::ExternalAuth& auth, Subrequest::What& what);
   Task<AccessRefusal> ask_auth_service(const table::ExternalAuth& auth);
+  /// Of the service's answer, or one that is known. Nothing: there is none.
+  std::optional<util::ContentHash> auth_cache_key(const table::ExternalAuth& auth);
+  AccessRefusal settle_verdict(const table::ExternalAuth& auth, AuthVerdict verdict);
+  /// Makes a copy of the request, which goes out when its body is whole.
+  void begin_mirror(const table::Mirror& mirror, const Forwarded& forwarded,
+                    const RequestEdit& edit);
+  /// What the route's rules change about the request, but for its fields.
+  void edit_request(RequestEdit& edit);
+  /// The request came without TLS, and the route has a backend for such.
+  BackendRef find_plain_backend();
   /// `lane`: nullptr for plain HTTP.
   Task<Next> forward(BackendRef backend, UpstreamLaneRef lane);
   /// The request is a handshake, which counts from now on.
@@ -155,6 +178,10 @@ class ClientConnection final : public Fiber, public OpenConnection {
                       bool reused, const AllowedRetries& retries, TunnelPermit& permit,
                       EndpointPlace& place);
   Task<Next> answer(AnswerReason reason, std::string location = {}, int redirect_status = 0);
+  /// Of weir's own answer to the request under way.
+  int own_status(AnswerReason reason) const;
+  /// The route wants no more of a client that got this.
+  bool closes_after(int status) const;
   Task<Next> redirect(table::Redirect elsewhere);
   /// Where the host's own redirects lead; status 0: nowhere. `path` is normalised.
   table::Redirect host_redirect(const table::HostRedirects& redirects, std::string_view path) const;
@@ -194,6 +221,7 @@ class ClientConnection final : public Fiber, public OpenConnection {
 
   std::string early_;  // read behind a chunked body: the next request
 
+  CloseReason closes_for_ = CloseReason::Client;
   bool proxy_header_due_ = false;
   bool handshaken_ = false;  // or plain
   bool serving_ = false;     // a coroutine runs

@@ -86,8 +86,7 @@ Task<std::optional<ClientConnection::Next>> ClientConnection::show_error_page(in
     fields.push_back({"X-Request-ID", std::string(exchange.request_id)});
   }
   what.method = exchange.request.method;
-  what.bytes = make_error_request(fields, parts, exchange.origin,
-                                  worker_.table.settings().underscores_in_headers,
+  what.bytes = make_error_request(fields, parts, exchange.origin, worker_.table.kept_names(),
                                   /*authorization=*/!route.rules->access.basic);
   what.policy = *route.requests;
   what.most_body = kMostErrorPage;
@@ -113,7 +112,7 @@ Task<std::optional<ClientConnection::Next>> ClientConnection::show_error_page(in
     }
   }
   if (page.empty()) co_return std::nullopt;
-  worker_.counters.requests_by_code[static_cast<std::size_t>(page_status) - 100].add();
+  count_status(page_status);
   HeldBytes::Holder held(worker_.held, *this);
   held.set(page.size());
   const bool written = co_await write_all(std::move(page));

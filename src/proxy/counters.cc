@@ -94,7 +94,33 @@ const char* reason_name(AnswerReason reason) {
       return "connection_limit";
     case AnswerReason::Blocked:
       return "blocked";
+    case AnswerReason::LengthRequired:
+      return "length_required";
     case AnswerReason::Count:
+      break;
+  }
+  return "";
+}
+
+const char* reason_name(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::Client:
+      return "client";
+    case CloseReason::Idle:
+      return "idle";
+    case CloseReason::MaxRequests:
+      return "max_requests";
+    case CloseReason::Drain:
+      return "drain";
+    case CloseReason::ProtocolError:
+      return "protocol_error";
+    case CloseReason::TlsError:
+      return "tls_error";
+    case CloseReason::ProxyHeader:
+      return "proxy_header";
+    case CloseReason::Memory:
+      return "memory";
+    case CloseReason::Count:
       break;
   }
   return "";

@@ -70,9 +70,24 @@ enum class AnswerReason : std::uint8_t {
   RateLimit,                 // 503, or what settings say: a client asks too often
   ConnectionLimit,           // 503, or what settings say: a client has too much open
   Blocked,                   // 403: by the settings' lists of whom nobody wants
+  LengthRequired,            // 411: the endpoint speaks HTTP/1.0, which has no chunks
   Count,
 };
 const char* reason_name(AnswerReason reason);
+
+/// Why a client's connection that is no tunnel has ended. Closed list.
+enum class CloseReason : std::uint8_t {
+  Client,         // it hung up, or asked for the end
+  Idle,           // no request for too long
+  MaxRequests,    // it has carried as many as it may
+  Drain,          // the process ends
+  ProtocolError,  // what came was not HTTP, or not in time
+  TlsError,       // no handshake
+  ProxyHeader,    // none that can be read
+  Memory,         // it held most of too much
+  Count,
+};
+const char* reason_name(CloseReason reason);
 
 /// One worker's numbers, on cache lines of its own. Written by that worker, summed when scraped.
 struct alignas(64) Counters {
@@ -81,7 +96,10 @@ struct alignas(64) Counters {
 
   Cell connections_accepted_http;
   Cell connections_accepted_https;
-  Cell connections_open;  // gauge, tunnels included
+  Cell connections_accepted_tcp;  // on ports of TCP services
+  Cell connections_open;          // gauge, tunnels included
+  std::array<Cell, static_cast<std::size_t>(CloseReason::Count)> connections_closed;
+  Cell requests_in_flight;  // gauge
   Cell accept_errors;
   Cell connections_refused;             // over the worker's limit, or for want of descriptors
   Cell connections_refused_by_address;  // over that of their address
@@ -128,6 +146,14 @@ struct alignas(64) Counters {
   Cell tunnel_auth_yes;              // of auth services asked about open tunnels
   Cell tunnel_auth_no;
   Cell tunnel_auth_unknown;   // no answer, or another one
+  Cell tcp_opened;            // tunnels of TCP services
+  Cell tcp_failures;          // no endpoint took the connection
+  Cell tcp_listen_failures;   // a port of theirs could not be opened
+  Cell tcp_ports_shut;        // gauge: ports of theirs that are not open yet
+  Cell mirrored;              // copies of requests that were answered
+  Cell mirrored_failed;       // … and those that were not
+  Cell mirrored_left_out;     // … and those that were not sent: too many, too large, or to nobody
+  Cell auth_cache_hits;       // requests for which no auth service was asked
   Cell passthrough_opened;    // tunnels of undecrypted TLS
   Cell passthrough_failures;  // no endpoint took the connection
   /// First Close frames of tunnels, by whose it was: a client's, a backend's, weir's.

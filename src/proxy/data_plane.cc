@@ -13,8 +13,28 @@
 
 namespace weir::proxy {
 
+namespace {
+
+/// Where weir listens at all; each address once.
+std::vector<ListenAddress> addresses_of(const Options& options) {
+  std::vector<ListenAddress> addresses;
+  for (const auto* list : {&options.http, &options.https}) {
+    for (const auto& each : *list) {
+      if (std::ranges::find(addresses, each.address, &ListenAddress::address) == addresses.end()) {
+        addresses.push_back(each);
+      }
+    }
+  }
+  return addresses;
+}
+
+}  // namespace
+
 DataPlane::DataPlane(const Options& options)
-    : options_(options), http_(options.http), https_(options.https) {}
+    : options_(options),
+      http_(options.http),
+      https_(options.https),
+      http_counters_(options.limits.metric_series) {}
 
 DataPlane::~DataPlane() {
   passwords_.stop();  // it tells workers, which must be there
@@ -33,9 +53,9 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
   const auto ticket_seed = TicketKeyring::make_seed();
   const auto self_signed = ServerCertificate::make_self_signed();
   for (unsigned i = 0; i < options.threads; ++i) {
-    auto& worker = *plane->workers_.emplace_back(
-        std::make_unique<Worker>(plane->options_, ticket_seed, self_signed, plane->tunnels_,
-                                 plane->backends_, plane->passwords_, plane->client_use_));
+    auto& worker = *plane->workers_.emplace_back(std::make_unique<Worker>(
+        plane->options_, ticket_seed, self_signed, plane->tunnels_, plane->backends_,
+        plane->passwords_, plane->client_use_, plane->http_counters_));
     // The first worker's bind settles a port that was 0; the others share it.
     for (auto& address : plane->http_) {
       const auto fd = bind_listener(address, /*first=*/i == 0);
@@ -48,6 +68,9 @@ util::Result<std::unique_ptr<DataPlane>> DataPlane::start(const Options& options
       worker.listen(*fd, /*tls=*/true);
     }
   }
+  std::vector<Worker*> all;
+  for (const auto& worker : plane->workers_) all.push_back(worker.get());
+  all.front()->lead_tcp(addresses_of(options), all);
   unsigned index = 0;
   for (const auto& worker : plane->workers_) worker->start(index++);
   return plane;

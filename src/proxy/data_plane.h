@@ -8,6 +8,7 @@
 #include "proxy/client_limits.h"
 #include "proxy/counters.h"
 #include "proxy/delta.h"
+#include "proxy/http_counters.h"
 #include "proxy/options.h"
 #include "proxy/password_checker.h"
 #include "proxy/shared_backend.h"
@@ -60,6 +61,7 @@ class DataPlane {
   /// One per worker, alive as long as this object; read from any thread.
   std::vector<const Counters*> counters() const;
   const TunnelRegistry& tunnels() const { return tunnels_; }
+  const HttpRegistry& http_counters() const { return http_counters_; }
   SharedBackends& backends() { return backends_; }
 
  private:
@@ -69,6 +71,7 @@ class DataPlane {
   std::vector<ListenAddress> http_;
   std::vector<ListenAddress> https_;
   TunnelRegistry tunnels_;
+  HttpRegistry http_counters_;
   SharedBackends backends_;
   PasswordChecker passwords_;
   ClientUse client_use_;

@@ -43,6 +43,7 @@ struct Delta {
 
   std::optional<table::Settings> settings;
   std::shared_ptr<const BlockRules> blocked;  ///< of the settings, if there are any
+  std::shared_ptr<const TextRules> unlogged;  ///< likewise
   std::vector<NamedCertificate> certificates;
   std::vector<std::string> removed_certificates;
   std::vector<std::shared_ptr<const table::Backend>>
@@ -56,7 +57,7 @@ struct Delta {
   std::vector<std::string> removed_users;
   std::vector<std::shared_ptr<const table::TcpService>> tcp_services;
   std::vector<std::string> removed_tcp_services;  ///< their ports
-  std::optional<table::TicketSeed> ticket_seed;  ///< empty bytes: there is none any more
+  std::optional<table::TicketSeed> ticket_seed;   ///< empty bytes: there is none any more
 };
 
 }  // namespace weir::proxy

@@ -132,6 +132,11 @@ void Endpoint::keep_idle(UpstreamConnection connection, const PoolLimits& limits
   }
 }
 
+void EndpointMap::trim() {
+  spare_idle_.clear();
+  spare_idle_.shrink_to_fit();
+}
+
 void Endpoint::close_idle() {
   idle_.clear();
   fewest_idle_ = 0;

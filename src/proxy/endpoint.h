@@ -130,6 +130,8 @@ class EndpointMap {
   EventLoop& loop() { return loop_; }
   SharedBackends& shared_backends() { return shared_backends_; }
   void close_idle();
+  /// Keeps no more records than there are connections.
+  void trim();
   /// A number drawn at random.
   std::uint64_t draw() { return next_random(random_); }
 

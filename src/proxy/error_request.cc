@@ -52,7 +52,7 @@ std::vector<FieldEdit> error_fields(int status, const ErrorContext& context,
 }
 
 std::string make_error_request(const std::vector<FieldEdit>& fields, const RequestParts& parts,
-                               const Origin& origin, bool keep_underscores, bool authorization) {
+                               const Origin& origin, KeptNames names, bool authorization) {
   const auto& head = parts.head;
   std::string text;
   auto out = std::back_inserter(text);
@@ -64,8 +64,7 @@ std::string make_error_request(const std::vector<FieldEdit>& fields, const Reque
   for (const auto& field : head.fields) {
     const bool is_told = std::ranges::any_of(
         fields, [&](const FieldEdit& edit) { return equal_ignoring_case(edit.name, field.name); });
-    if (is_told || is_about_another_target(field.name) ||
-        !goes_without_body(head, field, keep_underscores)) {
+    if (is_told || is_about_another_target(field.name) || !goes_without_body(head, field, names)) {
       continue;
     }
     if (!authorization && equal_ignoring_case(field.name, "Authorization")) continue;

@@ -29,6 +29,6 @@ std::vector<FieldEdit> error_fields(int status, const ErrorContext& context,
 /// The whole request for the page of a status: that of the client to "/", without its body and what
 /// is only for the endpoint. `authorization`: that field goes on, too.
 std::string make_error_request(const std::vector<FieldEdit>& fields, const RequestParts& parts,
-                               const Origin& origin, bool keep_underscores, bool authorization);
+                               const Origin& origin, KeptNames names, bool authorization);
 
 }  // namespace weir::proxy

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/mirror.h"
+
 namespace weir::proxy {
 
 Body::Step Body::take(std::span<char> bytes, bool strip) {
@@ -33,6 +35,10 @@ Body::Step Body::take(std::span<char> bytes, bool strip) {
   return step;
 }
 
+Exchange::Exchange() = default;
+
+Exchange::~Exchange() = default;
+
 std::string_view Exchange::auth_cookies_for(int status) const {
   constexpr int kUsual[] = {101, 200, 201, 204, 206, 301, 302, 303, 304, 307, 308};
   if (auth_cookies.empty() || auth_cookies_always) return auth_cookies;
@@ -41,7 +47,9 @@ std::string_view Exchange::auth_cookies_for(int status) const {
 
 void Exchange::forget_rules() {
   rules = nullptr;
+  mirror.reset();
   falls_back = false;
+  is_plain = false;
   route_lines.clear();
   route_names.clear();
   headers.reset();
@@ -64,6 +72,7 @@ void Exchange::reset() {
   field_edits.clear();
   tried.clear();
   handshake_counters = nullptr;
+  tally = {};
   client_place.release();
   to_backend.clear();
   to_client.clear();

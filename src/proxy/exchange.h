@@ -11,6 +11,7 @@
 #include "proxy/client_address.h"
 #include "proxy/client_limits.h"
 #include "proxy/forward_head.h"
+#include "proxy/http_counters.h"
 #include "proxy/http_head.h"
 #include "proxy/live_table.h"
 #include "proxy/request_id.h"
@@ -18,6 +19,8 @@
 #include "proxy/websocket.h"
 
 namespace weir::proxy {
+
+class MirrorCopy;
 
 /// How much of a body is still to come.
 class Body {
@@ -80,6 +83,7 @@ struct Exchange {
   const table::Route* route = nullptr;  ///< of `host`
   const RouteRules* rules = nullptr;    ///< of `route`; nullptr: it has none
   bool falls_back = false;              ///< to the route's `fallback`
+  bool is_plain = false;                ///< goes to the route's `plain_backend`
   Origin origin;
   std::string path_storage;
   RequestIds::Text request_id_storage;
@@ -88,9 +92,11 @@ struct Exchange {
   std::string request_text;            ///< lines that `to_backend` points into
   Gather to_backend;                   ///< the head, and what of the body came with it
   std::vector<FieldEdit> field_edits;  ///< of the request; names are the table's, or weir's own
+  std::unique_ptr<MirrorCopy> mirror;  ///< of the request, until it is out; mostly none
   std::vector<EndpointRef> tried;
   std::shared_ptr<TunnelCounters> handshake_counters;  ///< of route and backend, if it is one
   TimerWheel::TimePoint handshake_begun;
+  RequestTally tally;
   ClientUse::Place client_place;  ///< where a route counts what clients have open
 
   std::string answer_fields;                   ///< lines of weir's own answer, if it comes to one
@@ -110,6 +116,8 @@ struct Exchange {
 
   std::string_view auth_cookies_for(int status) const;
 
+  Exchange();
+  ~Exchange();
   void reset();
 
  private:

@@ -35,7 +35,7 @@ bool has_argument(std::string_view url, std::string_view name) {
 
 std::string make_auth_request(const table::ExternalAuth& auth, std::string_view target,
                               const RequestParts& parts, const Forwarded& forwarded,
-                              bool keep_underscores) {
+                              KeptNames names) {
   const auto& origin = forwarded.origin;
   const auto is_told = [&](std::string_view name) {
     return std::ranges::any_of(auth.request_fields, [&](const table::HeaderField& field) {
@@ -48,8 +48,7 @@ std::string make_auth_request(const table::ExternalAuth& auth, std::string_view 
                  auth.host.empty() ? origin.host : std::string_view(auth.host));
   for (const auto& field : parts.head.fields) {
     const bool has_own_id = field.id == FieldName::XRequestId && !forwarded.request_id.empty();
-    if (goes_without_body(parts.head, field, keep_underscores) && !has_own_id &&
-        !is_told(field.name)) {
+    if (goes_without_body(parts.head, field, names) && !has_own_id && !is_told(field.name)) {
       text += field.line;
     }
   }

@@ -16,7 +16,7 @@ namespace weir::proxy {
 /// The whole request to the service: that of the client without its body, to `target`.
 std::string make_auth_request(const table::ExternalAuth& auth, std::string_view target,
                               const RequestParts& parts, const Forwarded& forwarded,
-                              bool keep_underscores);
+                              KeptNames names);
 
 struct AuthVerdict {
   /// Nothing: the request may go on.

@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "proxy/client_connection.h"
+#include "proxy/mirror.h"
 #include "proxy/relay.h"
 #include "proxy/tunnel_permit.h"
 #include "proxy/upstream_connect.h"
@@ -11,6 +12,17 @@ namespace {
 
 /// Steps of one exchange in one turn of the loop: others wait meanwhile.
 constexpr int kStepsPerTurn = 8;
+
+RetryReason reason_to_retry(AnswerReason failure) {
+  switch (failure) {
+    case AnswerReason::UpstreamReset:
+      return RetryReason::Reset;
+    case AnswerReason::ResponseTimeout:
+      return RetryReason::Timeout;
+    default:
+      return RetryReason::Response;
+  }
+}
 
 /// Counts a request in flight as load of its endpoint.
 class LoadGuard {
@@ -56,7 +68,14 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
   edit.fields = exchange.field_edits;
   edit.target = exchange.target;
   if (!route.rules.is_usual()) edit.host = route.rules->upstream_host;
-  edit.keep_underscores = worker_.table.settings().underscores_in_headers;
+  edit.names = worker_.table.kept_names();
+  if (exchange.rules != nullptr && exchange.rules->edits_requests) edit_request(edit);
+  if (edit.http_1_0 && request.framing.kind == Framing::Kind::Chunked) {
+    co_return co_await answer(AnswerReason::LengthRequired);
+  }
+  if (exchange.rules != nullptr && route.rules->mirror && !upgrade) {
+    begin_mirror(*route.rules->mirror, forwarded, edit);
+  }
   gather_request(request, forwarded, edit, exchange.request_text, exchange.to_backend);
 
   // What of the body is here already goes along with the head.
@@ -69,6 +88,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     co_return co_await answer(AnswerReason::BodyTooLarge);
   }
   exchange.to_backend.add({body_start.to_forward.data(), body_start.to_forward.size()});
+  if (exchange.mirror != nullptr) {
+    exchange.mirror->add_body(body_start.to_forward);
+    if (exchange.request_body.done()) exchange.mirror->send();
+  }
   head_length_ += static_cast<std::uint32_t>(body_start.used);
 
   const auto& tunnels = *route.tunnels;
@@ -87,8 +110,10 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       if (admission.client_has_left) co_return Next::Close;
       if (admission.refused) co_return co_await answer(*admission.refused);
     }
-    // A connection that a PROXY header begins is one client's, and of one request.
-    const bool announced = backend->policy().proxy_protocol != table::ProxyProtocol::None;
+    // A connection that a PROXY header begins is one client's, and of one request; so is one that
+    // is to close.
+    const bool announced =
+        edit.closes || backend->policy().proxy_protocol != table::ProxyProtocol::None;
     if (endpoint == nullptr) co_return co_await answer(tries.last_failure());
     if (route.sticky && backend->policy().sticky_cookie) {
       // No path begins with a pattern.
@@ -120,10 +145,13 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       worker_.counters.upstream_reuses.add();
     } else {
       auto failure = AnswerReason::ConnectFailed;
-      upstream.stream = co_await connect_to(*this, worker_, *endpoint, *route.requests, failure);
+      auto why = ConnectFailure::Tls;
+      const auto began = loop().now();
+      upstream.stream =
+          co_await connect_to(*this, worker_, *endpoint, *route.requests, failure, &why);
       upstream.lane = lane_number;
       upstream.close_after = loop().now();
-      if (!announced) upstream.close_after += worker_.options.timeouts.upstream_lifetime;
+      if (!announced) upstream.close_after += worker_.timeouts.upstream_lifetime;
       if (upstream.stream.is_open() &&
           !announce(exchange.origin.client, *backend, upstream.stream)) {
         upstream.stream.close();
@@ -139,11 +167,14 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
           worker_.counters.requests_aborted.add();
           co_return Next::Close;
         }
+        count_connect_failure(why);
         tries.connect_failed(*endpoint, failure);
         exchange.tried.push_back(std::exchange(endpoint, nullptr));
         continue;
       }
+      exchange.tally.connect_took = loop().now() - began;
     }
+    exchange.tally.upstream_begun = loop().now();
     const auto allowed = tries.allowed(request.method);
     const auto outcome =
         co_await relay(upstream, endpoint, lane.get(), reused, allowed, permit, place);
@@ -156,6 +187,7 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
     if (outcome.kind == Outcome::Kind::Stale) {
       // The same endpoint, on a new connection: its other kept ones are as old.
       worker_.counters.upstream_retries.add();
+      count_retry(RetryReason::Stale);
       endpoint->close_idle();
       try_kept = false;
       continue;
@@ -168,8 +200,24 @@ Task<ClientConnection::Next> ClientConnection::forward(BackendRef backend, Upstr
       co_return co_await answer(outcome.reason);
     }
     tries.take_retry();
+    count_retry(reason_to_retry(outcome.reason));
     exchange.tried.push_back(std::exchange(endpoint, nullptr));
   }
+}
+
+void ClientConnection::edit_request(RequestEdit& edit) {
+  const auto& rules = *exchange_->route->rules;
+  edit.http_1_0 = rules.speaks_http_1_0 && edit.upgrade.empty();
+  edit.closes = edit.upgrade.empty() && (rules.close_endpoints || rules.speaks_http_1_0);
+  if (rules.via.empty()) return;
+  const auto& request = exchange_->request;
+  std::string via;
+  for (const auto& field : request.fields) {
+    if (equal_ignoring_case(field.name, "Via")) via += std::string(field.value) + ", ";
+  }
+  via += (request.version < 11 ? "1.0 " : "1.1 ") + rules.via;
+  exchange_->field_edits.push_back({"Via", std::move(via)});
+  edit.fields = exchange_->field_edits;
 }
 
 Task<bool> ClientConnection::settle_held(Relay& relay) {
@@ -237,7 +285,8 @@ Task<ClientConnection::Outcome> ClientConnection::relay(
     start.to_backend = std::string(buffered().substr(head_length_));
     start.place = std::move(place_);
     start.client_place = std::move(exchange_->client_place);
-    start.is_logged = exchange_->route->rules->logs_requests;
+    start.is_logged = exchange_->route->rules->logs_requests &&
+                      worker_.table.logs(exchange_->request.path, worker_.matcher);
     tunnelled_ = true;
     Tunnel::open(worker_, std::move(stream_), std::move(backend), std::move(start));
   } else if (relay.reusable() && relay.outcome().kind == Outcome::Kind::Over &&

@@ -97,14 +97,15 @@ void add_upgrade(std::string& text, std::string_view protocol) {
 
 }  // namespace
 
-bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_underscores) {
+bool goes_to_backend(const RequestHead& head, const Field& field, KeptNames names) {
   if (field.hop_by_hop || replaced_by_proxy(field.id)) return false;
   // RFC 9110 §10.1.1: in HTTP/1.0 it means nothing, and the request goes on as 1.1.
   if (field.id == FieldName::Expect && head.version < 11) return false;
-  return keep_underscores || field.name.find('_') == std::string_view::npos;
+  if (field.odd && !names.odd) return false;
+  return names.with_underscores || field.name.find('_') == std::string_view::npos;
 }
 
-bool goes_without_body(const RequestHead& head, const Field& field, bool keep_underscores) {
+bool goes_without_body(const RequestHead& head, const Field& field, KeptNames names) {
   switch (field.id) {
     case FieldName::Host:
     case FieldName::ContentLength:
@@ -117,7 +118,7 @@ bool goes_without_body(const RequestHead& head, const Field& field, bool keep_un
     case FieldName::Trailer:
       return false;
     default:
-      return goes_to_backend(head, field, keep_underscores);
+      return goes_to_backend(head, field, names);
   }
 }
 
@@ -156,7 +157,8 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   text.clear();
   gather.clear();
   const bool origin_form = head.path.data() == head.target.data();
-  const bool plain_line = origin_form && head.version == 11 && edit.target.empty();
+  const bool plain_line =
+      origin_form && head.version == 11 && edit.target.empty() && !edit.http_1_0;
   if (!plain_line) {
     text += head.method;
     text += ' ';
@@ -168,7 +170,7 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
       if (head.path.empty() || head.path.starts_with('?')) text += '/';
       text += head.path;
     }
-    text += " HTTP/1.1\r\n";
+    text += edit.http_1_0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n";
   }
   const auto& origin = forwarded.origin;
   const auto host = edit.host.empty() ? origin.host : edit.host;
@@ -176,7 +178,8 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
       !origin_form || head.host.data() == nullptr || head.host.data() != host.data();
   if (own_host) add_line(text, "Host", host);
   const auto dropped = [&](const Field& field) {
-    return !goes_to_backend(head, field, edit.keep_underscores) ||
+    return !(edit.without_body ? goes_without_body(head, field, edit.names)
+                               : goes_to_backend(head, field, edit.names)) ||
            (own_host && field.id == FieldName::Host) ||
            (field.id == FieldName::XRequestId && !forwarded.request_id.empty()) ||
            is_edited(edit.fields, field.name);
@@ -186,7 +189,11 @@ void gather_request(const RequestHead& head, const Forwarded& forwarded, const R
   }
   const auto first_lines = text.size();
 
-  if (!edit.upgrade.empty()) add_upgrade(text, edit.upgrade);
+  if (!edit.upgrade.empty()) {
+    add_upgrade(text, edit.upgrade);
+  } else if (edit.closes) {
+    text += "Connection: close\r\n";
+  }
   const auto add_own = [&](std::string_view name, std::string_view value) {
     if (!edit.replaces_forwarded || !is_edited(edit.fields, name)) add_line(text, name, value);
   };

@@ -45,21 +45,30 @@ struct FieldEdit {
   std::string value;
 };
 
+/// Fields of clients whose names may go on, besides those of letters, digits and "-".
+struct KeptNames {
+  bool with_underscores = false;
+  bool odd = false;  ///< with other signs (Field::odd)
+};
+
 struct RequestEdit {
   std::string_view upgrade;           ///< the protocol to go on with, or empty
-  bool keep_underscores = false;      ///< fields with "_" in their name go on, too
+  KeptNames names;                    ///< of fields
   std::span<const FieldEdit> fields;  ///< go before what the client sent
   bool replaces_forwarded = false;    ///< some of those are of `Forwarded`'s, and win
   std::string_view target;            ///< instead of the client's, or empty
   std::string_view host;              ///< the Host field, instead of `Origin::host`; or empty
+  bool http_1_0 = false;              ///< the version; no upgrade goes with that
+  bool closes = false;                ///< the connection is for this request alone
+  bool without_body = false;          ///< what frames one is left out
 };
 
 /// Whether a field of a client's request is for its endpoint, but for what frames the body.
-bool goes_to_backend(const RequestHead& head, const Field& field, bool keep_underscores);
+bool goes_to_backend(const RequestHead& head, const Field& field, KeptNames names);
 
 /// The same for somebody else who is asked on the client's behalf, without its Host field, body and
 /// upgrade.
-bool goes_without_body(const RequestHead& head, const Field& field, bool keep_underscores);
+bool goes_without_body(const RequestHead& head, const Field& field, KeptNames names);
 
 /// `text` holds the changed lines and must live as long as the gather's content.
 void gather_request(const RequestHead& head, const Forwarded& forwarded, const RequestEdit& edit,

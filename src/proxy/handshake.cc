@@ -20,6 +20,7 @@ Task<bool> ClientConnection::handshake() {
   // The deadline has run since accept.
   const bool done = co_await try_handshake();
   (done ? worker_.counters.handshakes_ok : worker_.counters.handshakes_failed).add();
+  if (!done) closes_for_ = CloseReason::TlsError;
   handshaken_ = done;
   co_return done;
 }

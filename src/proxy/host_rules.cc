@@ -39,6 +39,9 @@ std::shared_ptr<const HostRules> HostRules::make(const table::Host& host) {
       if (route.rules->limits) rules.limits.emplace(*route.rules->limits);
       if (route.rules->canary) rules.canary.emplace(*route.rules->canary);
       rules.response_fields = FieldRules(route.rules->response_fields);
+      rules.edits_requests = route.rules->mirror || !route.rules->via.empty() ||
+                             route.rules->speaks_http_1_0 || route.rules->close_endpoints;
+      if (!route.rules->via.empty()) rules.via = "Via: 1.1 " + route.rules->via + "\r\n";
       if (route.rules->error_pages || !route.rules->fallback.empty()) {
         rules.errors = ErrorContext(route);
       }

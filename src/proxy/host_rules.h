@@ -25,6 +25,9 @@ struct RouteRules {
   std::optional<CorsRules> cors;
   FieldRules response_fields;
   ErrorContext errors;  ///< where somebody is told
+  /// Something is in the table's rules about how endpoints are spoken to, or who else is.
+  bool edits_requests = false;
+  std::string via;  ///< the line of responses, or empty
 };
 
 struct FoundRoute {

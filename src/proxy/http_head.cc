@@ -113,6 +113,13 @@ FieldName other_name(std::string_view name) {
   return FieldName::Other;
 }
 
+bool is_odd(std::string_view name) {
+  return !std::ranges::all_of(name, [](char c) {
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
+}
+
 bool always_hop_by_hop(FieldName id) {
   switch (id) {
     case FieldName::Connection:
@@ -205,7 +212,12 @@ class ViewParser final : public http::basic_parser<IsRequest> {
     }
     end_ = newline + 1;
     field.line = {field.name.data(), static_cast<std::size_t>(end_ - field.name.data())};
-    field.id = name == http::field::unknown ? other_name(field.name) : field_name(name);
+    if (name == http::field::unknown) {
+      field.id = other_name(field.name);
+      field.odd = is_odd(field.name);
+    } else {
+      field.id = field_name(name);
+    }
     field.hop_by_hop = always_hop_by_hop(field.id);
     head_.fields.push_back(field);
   }

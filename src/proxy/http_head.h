@@ -46,6 +46,7 @@ enum class FieldName : std::uint8_t {
 struct Field {
   FieldName id = FieldName::Other;
   bool hop_by_hop = false;  ///< named by Connection, or so by RFC 9110 §7.6.1: not forwarded
+  bool odd = false;         ///< the name has another sign than letters, digits, "-" and "_"
   std::string_view name;
   std::string_view value;  ///< without the white space around it
   std::string_view line;   ///< the whole line, CRLF included

@@ -75,7 +75,43 @@ std::string hsts_of(const table::Settings& settings) {
   return value;
 }
 
+/// Whether requests of the route may go there.
+bool may_lead_to(const table::Route& route, const std::string& backend) {
+  const auto is_it = [&](const table::WeightedBackend& one) { return one.backend == backend; };
+  if (route.backends.empty() || std::ranges::any_of(route.backends, is_it)) return true;
+  const auto& rules = *route.rules;
+  return backend == rules.fallback || (rules.canary && backend == rules.canary->backend);
+}
+
 }  // namespace
+
+HttpCounters& LiveHost::counters_of(const table::Route& route, const std::string& backend,
+                                    bool canary, const HttpBook& book) const {
+  if (counted_.empty()) counted_.resize(policy_->routes.size());
+  auto& counted = counted_[static_cast<std::size_t>(&route - policy_->routes.data())];
+  for (const auto& counters : counted) {
+    if (counters->labels().backend == backend && counters->labels().canary == canary) {
+      return *counters;
+    }
+  }
+  return *counted.emplace_back(book.open({route.origin, backend, route.match.path, canary}));
+}
+
+void LiveHost::take_counters(const LiveHost& former) {
+  if (former.counted_.empty()) return;
+  counted_.resize(policy_->routes.size());
+  const auto& old = former.policy_->routes;
+  std::size_t at = 0;  // both are in the same order
+  for (std::size_t i = 0; i < counted_.size(); ++i) {
+    const auto& route = policy_->routes[i];
+    while (at < old.size() && table::comes_before(old[at].match, route.match)) ++at;
+    if (at == old.size()) return;
+    if (old[at].match != route.match || old[at].origin != route.origin) continue;
+    for (const auto& counters : former.counted_[at]) {
+      if (may_lead_to(route, counters->labels().backend)) counted_[i].push_back(counters);
+    }
+  }
+}
 
 FoundRoute LiveHost::find_route(std::string_view path, util::RegexMatcher& matcher) const {
   if (rules_ != nullptr && rules_->has_patterns()) {
@@ -92,6 +128,7 @@ void LiveTable::adopt(const Delta& delta) {
     headers_ = headers_of(settings_.headers);
     forwarded_ = ForwardedTrust(settings_.forwarded);
     blocked_ = delta.blocked;
+    unlogged_ = delta.unlogged;
   }
   for (const auto& named : delta.certificates) certificates_[named.name] = named.certificate;
   for (const auto& backend : delta.backends) {
@@ -112,9 +149,13 @@ void LiveTable::adopt(const Delta& delta) {
 }
 
 void LiveTable::take_host(const Delta::NewHost& host) {
+  boost::intrusive_ptr<LiveHost> made(new LiveHost(host));
+  if (const auto found = hosts_.find(host->name); found != hosts_.end()) {
+    made->take_counters(**found);
+  }
   remove_host(host->name);
   if (!host->passthrough.empty()) ++passthrough_hosts_;
-  hosts_.insert(HostRef(new LiveHost(host)));
+  hosts_.insert(HostRef(std::move(made)));
 }
 
 void LiveTable::remove_host(const std::string& name) {

@@ -10,6 +10,8 @@
 #include "proxy/backend.h"
 #include "proxy/client_address.h"
 #include "proxy/delta.h"
+#include "proxy/forward_head.h"
+#include "proxy/http_counters.h"
 #include "proxy/server_certificate.h"
 #include "proxy/trust_store.h"
 #include "table/table.h"
@@ -35,9 +37,19 @@ class LiveHost : public LocalRefCount<LiveHost> {
   /// route's pattern then, if it has one.
   FoundRoute find_route(std::string_view path, util::RegexMatcher& matcher) const;
 
+  /// This worker's numbers of requests that one of its routes has sent to `backend`. `canary`: that
+  /// is the route's. Valid as long as the host.
+  HttpCounters& counters_of(const table::Route& route, const std::string& backend, bool canary,
+                            const HttpBook& book) const;
+  /// This host takes the place of `former`: what routes have counted that it has as well goes on.
+  void take_counters(const LiveHost& former);
+
  private:
+  using Counted = std::vector<std::shared_ptr<HttpCounters>>;  // one a backend
+
   std::shared_ptr<const table::Host> policy_;
   std::shared_ptr<const HostRules> rules_;  // nullptr: there are none
+  mutable std::vector<Counted> counted_;    // by the route's place; empty until a request comes
 };
 using HostRef = boost::intrusive_ptr<const LiveHost>;
 
@@ -52,6 +64,14 @@ class LiveTable {
   bool complete() const { return complete_; }
   const table::Settings& settings() const { return settings_; }
   const ForwardedTrust& forwarded() const { return forwarded_; }
+  /// Of clients' fields.
+  KeptNames kept_names() const {
+    return {settings_.underscores_in_headers, settings_.odd_names_in_headers};
+  }
+  /// False: the access log leaves requests with that target out.
+  bool logs(std::string_view target, util::RegexMatcher& matcher) const {
+    return unlogged_ == nullptr || !unlogged_->match(target, matcher);
+  }
   /// nullptr: nobody is blocked.
   const BlockRules* blocked() const { return blocked_.get(); }
   /// The value of Strict-Transport-Security for responses over TLS; empty: none.
@@ -146,6 +166,7 @@ class LiveTable {
   std::shared_ptr<const HeaderRules> headers_;
   ForwardedTrust forwarded_;
   std::shared_ptr<const BlockRules> blocked_;
+  std::shared_ptr<const TextRules> unlogged_;
   std::size_t passthrough_hosts_ = 0;
   NamedSet<HostRef> hosts_;
   NamedSet<BackendRef> backends_;

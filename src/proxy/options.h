@@ -52,6 +52,8 @@ struct Limits {
   std::size_t descriptors = 0;
   std::uint64_t requests_per_connection = 1'000;  ///< of a client; then it is closed
   std::size_t handshakes = 512;  ///< TLS handshakes under way, per worker; others wait
+  /// Series of metrics of routes, by method and status; further routes count as one.
+  std::size_t metric_series = 10'000;
 };
 
 class AccessLog;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/mirror.h"
 #include "proxy/response_rewrite.h"
 #include "proxy/socket_options.h"
 
@@ -24,9 +25,10 @@ ClientConnection::Relay::Relay(ClientConnection& connection, Stream& backend, bo
       reused_(reused),
       retries_(retries),
       held_(worker_.held, connection),
-      body_rate_(worker_.options.limits.body_bytes_per_second, worker_.options.timeouts.body_grace),
-      reader_rate_(worker_.options.limits.response_bytes_per_second,
-                   worker_.options.timeouts.body_grace) {}
+      body_rate_(worker_.limits.body_bytes_per_second, worker_.timeouts.body_grace),
+      reader_rate_(worker_.limits.response_bytes_per_second, worker_.timeouts.body_grace),
+      pace_(exchange_.rules == nullptr ? table::ResponseRate()
+                                       : exchange_.route->rules->response_rate) {}
 
 bool ClientConnection::Relay::may_repeat() const {
   return phase_ == Phase::Head && !informed_ && !body_read_ &&
@@ -101,6 +103,10 @@ bool ClientConnection::Relay::send_request_body() {
   // A next request that came along waits.
   if (taken.used < bytes.size())
     connection_.early_.assign(bytes.data() + taken.used, bytes.size() - taken.used);
+  if (exchange_.mirror != nullptr) {
+    exchange_.mirror->add_body(taken.to_forward);
+    if (body.done()) exchange_.mirror->send();
+  }
   const auto sent = backend_.try_write(taken.to_forward.data(), taken.to_forward.size());
   if (sent.status == IoResult::Status::Failed) {
     backend_deaf_ = true;
@@ -128,7 +134,13 @@ bool ClientConnection::Relay::receive_response() {
     settle();
     return over_;
   }
-  const auto scratch = room(careful_to_client_);
+  auto scratch = room(careful_to_client_);
+  if (pace_.is_on()) {
+    scratch = scratch.first(
+        std::min({scratch.size(), WorkerState::kCarefulRead, pace_.room(worker_.loop.now())}));
+    is_paced_ = scratch.empty();
+    if (is_paced_) return false;
+  }
   const auto result = backend_.try_read(scratch);
   switch (result.status) {
     case IoResult::Status::WouldBlock:
@@ -164,7 +176,7 @@ void ClientConnection::Relay::take_response(std::span<char> bytes) {
 }
 
 std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
-  const auto limit = worker_.options.limits.response_head_bytes;
+  const auto limit = worker_.limits.response_head_bytes;
   const std::string_view view(bytes.data(), std::min(bytes.size(), limit));
   switch (scanner_.scan(view)) {
     case HeadScanner::State::Incomplete:
@@ -184,7 +196,7 @@ std::size_t ClientConnection::Relay::take_head(std::span<char> bytes) {
   scanner_.reset();
   auto& head = exchange_.response;
   const auto& request = exchange_.request;
-  if (parse_response_head(view.substr(0, used), request.method, worker_.options.limits, head) !=
+  if (parse_response_head(view.substr(0, used), request.method, worker_.limits, head) !=
       HeadError::None) {
     fail(AnswerReason::BadResponse);
     return 0;
@@ -270,25 +282,33 @@ void ClientConnection::Relay::respond_with(std::span<char> body_start, std::size
   strip_chunks_ = request.version < 11 && head.framing.kind == Framing::Kind::Chunked;
   end_shows_length_ = strip_chunks_ || response_body_.until_close();
   keep_alive_ = request.keep_alive && !worker_.draining && !strip_chunks_ &&
-                !response_body_.until_close() && exchange_.request_body.done();
+                !response_body_.until_close() && exchange_.request_body.done() &&
+                !connection_.closes_after(head.status);
   reusable_ = head.keep_alive && !response_body_.until_close();
 
   auto edit = edit_for(head.status);
   edit.client_version = request.version;
   edit.keep_alive = keep_alive_;
   gather_response(head, edit, exchange_.response_text, exchange_.to_client);
-  worker_.counters.requests_by_code[static_cast<std::size_t>(head.status) - 100].add();
+  answer_begins(head.status);
   phase_ = Phase::Body;
 
   const auto taken = response_body_.take(body_start, strip_chunks_);
   exchange_.to_client.add({taken.to_forward.data(), taken.to_forward.size()});
   emit(exchange_.to_client);
+  if (pace_.is_on()) pace_.sent(taken.to_forward.size(), worker_.loop.now());
   used += taken.used;
   if (taken.malformed) {
     abort();
   } else if (response_body_.done()) {
     phase_ = Phase::Done;
   }
+}
+
+void ClientConnection::Relay::answer_begins(int status) {
+  auto& tally = exchange_.tally;
+  tally.header_took = worker_.loop.now() - tally.upstream_begun;
+  connection_.count_status(status);
 }
 
 void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
@@ -307,7 +327,7 @@ void ClientConnection::Relay::switch_protocols(std::span<char> rest) {
   exchange_.to_client.add({rest.data(), rest.size()});
   seen_.assign(rest.data(), rest.size());
   emit(exchange_.to_client);
-  worker_.counters.requests_by_code[1].add();
+  answer_begins(head.status);
   tunnel_ = true;
   finish({Outcome::Kind::Over, Next::Close, {}});
 }
@@ -319,6 +339,7 @@ void ClientConnection::Relay::take_body(std::span<char> bytes) {
   }
   const auto taken = response_body_.take(bytes, strip_chunks_);
   emit(taken.to_forward);
+  if (pace_.is_on()) pace_.sent(taken.to_forward.size(), worker_.loop.now());
   if (taken.malformed) {
     abort();
     return;
@@ -357,6 +378,7 @@ std::span<char> ClientConnection::Relay::room(std::uint8_t& careful) const {
 
 void ClientConnection::Relay::emit(const Gather& gather) {
   std::size_t sent = 0;
+  exchange_.tally.response_bytes += gather.size();
   if (to_client_.empty()) {
     const auto result =
         client_.try_write(gather.parts().data(), static_cast<int>(gather.parts().size()));
@@ -371,6 +393,7 @@ void ClientConnection::Relay::emit(const Gather& gather) {
 
 void ClientConnection::Relay::emit(std::span<const char> bytes) {
   if (bytes.empty()) return;
+  exchange_.tally.response_bytes += bytes.size();
   if (to_client_.empty()) {
     const auto result = client_.try_write(bytes.data(), bytes.size());
     client_failed_ |= result.status == IoResult::Status::Failed;
@@ -436,11 +459,12 @@ bool ClientConnection::Relay::waits_for_client() const {
 }
 
 std::chrono::milliseconds ClientConnection::Relay::patience() const {
-  const auto& timeouts = worker_.options.timeouts;
+  const auto& timeouts = worker_.timeouts;
   if (!to_client_.empty()) {
     return reader_rate_.is_on() ? reader_rate_.limit(timeouts.send, worker_.loop.now())
                                 : timeouts.send;
   }
+  if (is_paced_) return pace_.pause(worker_.loop.now());
   const auto& policy = *exchange_.route->requests;
   const std::chrono::milliseconds read_timeout(policy.read_timeout_ms);
   if (waits_for_client()) {
@@ -460,7 +484,7 @@ bool ClientConnection::Relay::client_reads_on() {
   const auto now = worker_.loop.now();
   if (!reader_rate_.is_on()) return false;
   if (!reader_rate_.is_too_slow(acknowledged(), now)) {
-    return reader_rate_.has_time(worker_.options.timeouts.send, now);
+    return reader_rate_.has_time(worker_.timeouts.send, now);
   }
   worker_.counters.slow_readers_cut.add();
   client_.close(/*reset=*/true);  // else the kernel goes on sending what it has
@@ -469,6 +493,7 @@ bool ClientConnection::Relay::client_reads_on() {
 
 void ClientConnection::Relay::time_out() {
   if (!to_client_.empty() && client_reads_on()) return;
+  if (to_client_.empty() && is_paced_) return;
   if (phase_ != Phase::Head || !to_client_.empty()) return client_left();
   fail(waits_for_client() ? AnswerReason::BodyTimeout : AnswerReason::ResponseTimeout);
 }

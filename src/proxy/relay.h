@@ -5,6 +5,7 @@
 #include "proxy/body_rate.h"
 #include "proxy/client_connection.h"
 #include "proxy/reader_rate.h"
+#include "proxy/response_pace.h"
 
 namespace weir::proxy {
 
@@ -65,6 +66,8 @@ class ClientConnection::Relay {
   bool request_is_out() const {
     return exchange_.request_body.done() && head_sent_ && to_backend_.empty();
   }
+  /// The endpoint's head goes on to the client.
+  void answer_begins(int status);
   void switch_protocols(std::span<char> rest);
   void take_body(std::span<char> bytes);
   void backend_ended(bool failed);
@@ -129,6 +132,8 @@ class ClientConnection::Relay {
   bool client_failed_ = false;
   std::string to_client_;  // unsent
   ReaderRate reader_rate_;
+  ResponsePace pace_;
+  bool is_paced_ = false;  // nothing is read for a while, so that no more than the pace goes out
   std::uint8_t careful_to_client_ = 0;
   std::uint8_t careful_to_backend_ = 0;
 };

@@ -71,6 +71,7 @@ Task<bool> Subrequest::ask() {
       if (is_quiet_) endpoint->keep_idle(std::move(upstream), worker_.pool_limits);
       co_return true;
     }
+    if (what_.is_sent_once) co_return false;
     if (kept) {
       try_kept = false;  // it had died: the same endpoint, on a new connection
       continue;
@@ -93,7 +94,7 @@ Task<UpstreamConnection> Subrequest::connection_to(Endpoint& endpoint, bool try_
   auto failure = AnswerReason::ConnectFailed;
   upstream.stream = co_await connect_to(*this, worker_, endpoint, what_.policy, failure);
   upstream.lane = lane;
-  upstream.close_after = loop().now() + worker_.options.timeouts.upstream_lifetime;
+  upstream.close_after = loop().now() + worker_.timeouts.upstream_lifetime;
   if (upstream.stream.is_open() && what_.lane != nullptr) {
     const auto& name = what_.backend->name();
     const bool agreed = co_await start_upstream_tls(*this, worker_, upstream.stream, endpoint, name,
@@ -119,7 +120,7 @@ Task<bool> Subrequest::send(Stream& stream) {
 }
 
 Task<bool> Subrequest::receive(Stream& stream) {
-  const auto limit = worker_.options.limits.response_head_bytes;
+  const auto limit = worker_.limits.response_head_bytes;
   HeadScanner scanner;
   bytes_.clear();
   start_timer(std::chrono::milliseconds(what_.policy.read_timeout_ms));
@@ -129,7 +130,7 @@ Task<bool> Subrequest::receive(Stream& stream) {
     if (state == HeadScanner::State::Complete) {
       head_length_ = scanner.length();
       const auto error = parse_response_head(std::string_view(bytes_).substr(0, head_length_),
-                                             what_.method, worker_.options.limits, head_);
+                                             what_.method, worker_.limits, head_);
       if (error != HeadError::None || head_.status == 101) co_return false;
       if (head_.status >= 200) co_return true;
       bytes_.erase(0, head_length_);  // 1xx

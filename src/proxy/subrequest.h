@@ -33,6 +33,8 @@ class Subrequest final : public Fiber, public OpenConnection {
     /// The answer's body is wanted, as a whole, and up to so many bytes: one that is larger is no
     /// answer. 0: it is not.
     std::size_t most_body = 0;
+    /// One try, and the end: what is lost is lost.
+    bool is_sent_once = false;
   };
   using Done = std::function<void(const SubrequestAnswer&)>;
 

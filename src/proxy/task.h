@@ -32,6 +32,8 @@ class FramePool {
     auto* block = static_cast<Block*>(memory);
     block->next = std::exchange(lists()[index], block);
   }
+  /// Frees what this thread keeps.
+  static void trim() { lists().free(); }
 
  private:
   struct Block {
@@ -42,8 +44,9 @@ class FramePool {
 
   struct Lists : std::array<Block*, kClasses> {
     Lists() : std::array<Block*, kClasses>{} {}
-    ~Lists() {
-      for (auto* block : *this) {
+    ~Lists() { free(); }
+    void free() {
+      for (auto*& block : *this) {
         while (block != nullptr) ::operator delete(std::exchange(block, block->next));
       }
     }

@@ -18,6 +18,8 @@ using State = table::Endpoint::State;
 /// So long the FIN of an endpoint that is gone has, before weir ends its tunnels.
 constexpr milliseconds kGoneHold{1'000};
 constexpr milliseconds kTick{1'000};
+/// What groups of TCP services have as their host; no host's name has a colon.
+constexpr const char* kTcp = "tcp:";
 
 /// Gives each of `tunnels` its time within the window.
 void spread(const std::vector<Tunnel*>& tunnels, TunnelEnd why, TimerWheel::TimePoint begin,
@@ -39,6 +41,7 @@ milliseconds window_of(const table::TunnelPolicy& policy, Then then) {
 
 bool leads_to(const table::Route& route, const std::string& backend) {
   const auto& canary = route.rules->canary;
+  if (route.rules->plain_backend == backend) return true;
   return std::ranges::find(route.backends, backend, &table::WeightedBackend::backend) !=
              route.backends.end() ||
          (canary && canary->backend == backend);
@@ -91,6 +94,11 @@ TunnelGroup& Tunnels::passthrough_group(const table::Host& host) {
   return group(host.name, {table::PathMatch::Kind::Exact, ""}, host.passthrough, "", {});
 }
 
+TunnelGroup& Tunnels::tcp_group(const table::TcpService& service) {
+  return group(kTcp + std::to_string(service.port), {table::PathMatch::Kind::Exact, "tcp"},
+               service.backend, service.origin, service.tunnels);
+}
+
 // ---- the table ---------------------------------------------------------------------------------
 
 void Tunnels::adopt(const Delta& delta) {
@@ -100,6 +108,10 @@ void Tunnels::adopt(const Delta& delta) {
   for (const auto& host : std::exchange(leaving_, {})) sweep(host);
   for (const auto& host : delta.hosts) follow_host(host->name);
   for (const auto& name : delta.removed_hosts) follow_host(name);
+  for (const auto& service : delta.tcp_services) {
+    follow_tcp(std::to_string(service->port), service.get());
+  }
+  for (const auto& port : delta.removed_tcp_services) follow_tcp(port, nullptr);
   for (const auto& backend : delta.backends) follow_backend(*backend);
 }
 
@@ -109,6 +121,18 @@ void Tunnels::follow_host(const std::string& name) {
   const auto* live = worker_.table.find_host(name);
   const auto* host = live != nullptr && live->name() == name ? &live->policy() : nullptr;
   for (const auto& group : found->second) follow_group(*group, host);
+  sweep(name);
+}
+
+void Tunnels::follow_tcp(const std::string& port, const table::TcpService* service) {
+  const auto name = kTcp + port;
+  const auto found = by_host_.find(name);
+  if (found == by_host_.end()) return;
+  for (const auto& group : found->second) {
+    if (service != nullptr && service->tunnels != group->policy)
+      take_policy(*group, service->tunnels);
+    follow_presence(*group, service != nullptr && service->backend == group->backend, false);
+  }
   sweep(name);
 }
 
@@ -126,6 +150,10 @@ void Tunnels::follow_group(TunnelGroup& group, const table::Host* host) {
       if (policy != group.policy) take_policy(group, policy);
     }
   }
+  follow_presence(group, stays, admits_others);
+}
+
+void Tunnels::follow_presence(TunnelGroup& group, bool stays, bool admits_others) {
   const bool stayed = std::exchange(group.in_table, stays);
   if (!stays ? stayed : admits_others) {
     route_changed(*group.policy, all_of(group));

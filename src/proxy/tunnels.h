@@ -33,6 +33,7 @@ class Tunnels : private TimerListener {
                         const std::string& backend);
   /// For undecrypted TLS.
   TunnelGroup& passthrough_group(const table::Host& host);
+  TunnelGroup& tcp_group(const table::TcpService& service);
   TunnelRegistry& registry() { return registry_; }
 
   /// After the live table has. Tunnels whose route or endpoint is no more what it was go on, drain
@@ -60,7 +61,11 @@ class Tunnels : private TimerListener {
                      const std::string& backend, const std::string& origin,
                      const util::Rare<table::TunnelPolicy>& policy);
   void follow_host(const std::string& name);
+  /// Of a TCP service; nullptr: there is none any more.
+  void follow_tcp(const std::string& port, const table::TcpService* service);
   void follow_group(TunnelGroup& group, const table::Host* host);
+  /// `stays`: its route leads to its backend. `admits_others`: than when its tunnels opened.
+  void follow_presence(TunnelGroup& group, bool stays, bool admits_others);
   void take_policy(TunnelGroup& group, const util::Rare<table::TunnelPolicy>& policy);
   void follow_backend(const table::Backend& backend);
   void follow_endpoints(const table::Backend& backend, const table::TunnelPolicy& policy,

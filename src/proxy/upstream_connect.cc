@@ -15,9 +15,15 @@
 namespace weir::proxy {
 
 Task<Stream> connect_to(Fiber& fiber, WorkerState& worker, const Endpoint& endpoint,
-                        const table::RequestPolicy& policy, AnswerReason& failure) {
+                        const table::RequestPolicy& policy, AnswerReason& failure,
+                        ConnectFailure* why) {
   worker.counters.upstream_connects.add();
   failure = AnswerReason::ConnectFailed;
+  const auto failed = [&worker, why](int error) {
+    worker.counters.upstream_connect_failures.add();
+    if (why != nullptr) *why = connect_failure_of(error);
+    return Stream();
+  };
   const auto open = [&] {
     return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   };
@@ -26,39 +32,30 @@ Task<Stream> connect_to(Fiber& fiber, WorkerState& worker, const Endpoint& endpo
     worker.endpoints.close_idle();  // a request goes before what is kept for later ones
     fd = open();
   }
-  if (fd < 0) {
-    worker.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
+  if (fd < 0) co_return failed(errno);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (::connect(fd, endpoint.address(), endpoint.address_size()) != 0 && errno != EINPROGRESS) {
+    const int error = errno;
     ::close(fd);
-    worker.counters.upstream_connect_failures.add();
-    co_return Stream();
+    co_return failed(error);
   }
   auto* io = worker.loop.open(fd, &fiber);
-  if (io == nullptr) {
-    worker.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
+  if (io == nullptr) co_return failed(EMFILE);
   Stream stream(worker.loop, io);
   fiber.start_timer(std::chrono::milliseconds(policy.connect_timeout_ms));
   while (!io->writable) {
     const auto wake = co_await fiber.wait();
     if (wake == Wake::Timeout) failure = AnswerReason::ConnectTimeout;
     if (wake != Wake::Io || fiber.is_abandoned()) {
-      if (wake == Wake::Timeout) worker.counters.upstream_connect_failures.add();
+      if (wake == Wake::Timeout) co_return failed(ETIMEDOUT);
       co_return Stream();
     }
   }
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    worker.counters.upstream_connect_failures.add();
-    co_return Stream();
-  }
+  if (error != 0) co_return failed(error);
   co_return stream;
 }
 

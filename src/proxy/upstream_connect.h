@@ -15,9 +15,10 @@
 namespace weir::proxy {
 
 /// A closed stream if none came about; `failure` says why, unless the fiber was abandoned or
-/// cancelled.
+/// cancelled, and so does `why`, if it is given.
 Task<Stream> connect_to(Fiber& fiber, WorkerState& worker, const Endpoint& endpoint,
-                        const table::RequestPolicy& policy, AnswerReason& failure);
+                        const table::RequestPolicy& policy, AnswerReason& failure,
+                        ConnectFailure* why = nullptr);
 
 /// The handshake on what `connect_to` made, within the deadline that runs. A failure is logged
 /// under the backend's name.

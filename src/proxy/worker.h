@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -7,6 +9,7 @@
 
 #include "proxy/delta.h"
 #include "proxy/listener.h"
+#include "proxy/tcp_ports.h"
 #include "proxy/worker_state.h"
 
 namespace weir::proxy {
@@ -17,12 +20,18 @@ class Worker {
  public:
   Worker(const Options& options, std::string ticket_seed,
          std::shared_ptr<const ServerCertificate> self_signed, TunnelRegistry& registry,
-         SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use);
+         SharedBackends& backends, PasswordChecker& passwords, ClientUse& client_use,
+         HttpRegistry& http);
   /// Cuts what is left and ends the thread.
   ~Worker();
 
   /// Takes the listening descriptors over. Before `start`.
   void listen(int fd, bool tls);
+  /// Has this worker open the ports of TCP services, for all `workers`. Before `start`.
+  void lead_tcp(std::vector<ListenAddress> addresses, std::vector<Worker*> workers);
+  /// Takes the listening descriptors of a TCP service over. From any thread.
+  void listen_tcp(std::uint16_t port, std::vector<int> descriptors);
+  void close_tcp(std::uint16_t port);
   void start(unsigned index);
 
   /// `done` is called on the worker's thread, between two requests.
@@ -41,9 +50,15 @@ class Worker {
   /// False: the worker has as many as it may.
   bool has_room();
   void accept(int fd, std::string address, bool tls);
+  void accept_tcp(int fd, std::string address, std::uint16_t port);
+  /// No new connection on any port.
+  void close_listeners();
 
   WorkerState state_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::map<std::uint16_t, std::vector<std::unique_ptr<Listener>>> tcp_listeners_;
+  std::map<std::uint16_t, std::shared_ptr<const table::TcpService>> tcp_services_;
+  std::unique_ptr<TcpPorts> tcp_ports_;  // of one worker
   std::thread thread_;
 };
 

@@ -8,6 +8,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "proxy/access_log.h"
+#include "proxy/auth_cache.h"
 #include "proxy/client_limits.h"
 #include "proxy/connection_limits.h"
 #include "proxy/counters.h"
@@ -15,6 +16,7 @@
 #include "proxy/event_loop.h"
 #include "proxy/handshake_gate.h"
 #include "proxy/held_bytes.h"
+#include "proxy/http_counters.h"
 #include "proxy/live_table.h"
 #include "proxy/log_limiter.h"
 #include "proxy/options.h"
@@ -54,13 +56,20 @@ struct WorkerState {
   /// What a connection reads heads into, unless one is longer.
   static constexpr std::uint32_t kHeadBuffer = 8 * 1024;
 
+  /// What the table's settings say of connections, the options where they say nothing.
+  void take_settings(const table::ConnectionSettings& settings);
+
   /// `ticket_seed` is for session tickets until the table brings one. What is shared outlives it.
   WorkerState(const Options& with, std::string ticket_seed, TunnelRegistry& registry,
-              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients);
+              SharedBackends& backends, PasswordChecker& checker, ClientUse& use_by_clients,
+              HttpRegistry& http_registry);
   ~WorkerState();
 
   const Options& options;
+  Timeouts timeouts;  ///< as they are now
+  Limits limits;      ///< as they are now
   Counters counters;
+  HttpBook http;
   EventLoop loop;
   EndpointMap endpoints;
   LiveTable table{endpoints};
@@ -78,8 +87,10 @@ struct WorkerState {
   PasswordChecker& passwords;  ///< all workers'
   ClientUse& client_use;       ///< of all workers
   KnownPasswords known_passwords;
-  std::size_t refused_open = 0;  ///< RefusedConnections
-  util::RegexMatcher matcher;    ///< of hosts whose paths are patterns
+  AuthCache auth_cache;
+  std::size_t mirrors_under_way = 0;  ///< copies of requests
+  std::size_t refused_open = 0;       ///< RefusedConnections
+  util::RegexMatcher matcher;         ///< of hosts whose paths are patterns
   RequestIds request_ids;
   std::uint64_t random;  ///< state of the balancer's generator, never 0
 
@@ -100,6 +111,9 @@ struct WorkerState {
   /// kHeadBuffer bytes. A few are kept for the next connections that have something to read.
   std::unique_ptr<char[]> take_head_buffer();
   void give_back_head_buffer(std::unique_ptr<char[]> buffer);
+
+  /// Lets go what is kept for the next connections, and lies between what others have freed.
+  void trim();
 
  private:
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;

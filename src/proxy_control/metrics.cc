@@ -8,11 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include <prometheus/collectable.h>
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include "proxy/answer.h"
+#include "proxy_control/http_metrics.h"
+#include "proxy_control/nginx_metrics.h"
 #include "util/version.h"
 
 namespace weir::proxy_control {
@@ -21,27 +19,38 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
+using Labels = util::MetricLabels;
 using proxy::Counters;
 using proxy::TunnelCounters;
 using proxy::TunnelEnd;
 
 /// One scrape of the cells of all workers and of the control thread.
-class Collector : public prometheus::Collectable {
+class Collector {
  public:
-  Collector(const std::vector<const Counters*>& workers, const proxy::TunnelRegistry& tunnels,
-            const ControlCounters& control)
-      : workers_(workers), tunnels_(tunnels), control_(control) {}
+  explicit Collector(const MetricSources& sources)
+      : workers_(sources.workers),
+        tunnels_(sources.tunnels),
+        control_(sources.control),
+        sources_(sources) {}
 
-  std::vector<MetricFamily> Collect() const override {
-    families_.clear();
+  std::vector<MetricFamily> collect(const MetricOptions& options, DroppedSeries& dropped) {
+    const auto routes = sum_of_routes(sources_.http);
     collect_connections();
+    collect_copies();
+    collect_tls();
     collect_requests();
+    add_http_metrics(families_, routes);
+    collect_upstream();
     collect_tunnels();
-    collect_control();
+    collect_drain();
+    collect_configuration();
+    collect_channel();
     collect_rest();
-    return std::move(families_);
+    util::add_process_metrics(families_);
+    if (options.ingress_nginx) {
+      add_nginx_metrics(families_, *options.ingress_nginx, sources_, routes);
+    }
+    return bounded(options.most_series, dropped);
   }
 
  private:
@@ -56,77 +65,92 @@ class Collector : public prometheus::Collectable {
     return sum([cell](const Counters& counters) -> const proxy::Cell& { return counters.*cell; });
   }
 
-  void family(const char* name, const char* help, MetricType type) const {
-    families_.push_back({name, help, type, {}});
-  }
-  void counter_family(const char* name, const char* help) const {
-    family(name, help, MetricType::Counter);
-  }
-  void gauge_family(const char* name, const char* help) const {
-    family(name, help, MetricType::Gauge);
-  }
-
+  void counter_family(const char* name, const char* help) { families_.counter(name, help); }
+  void gauge_family(const char* name, const char* help) { families_.gauge(name, help); }
   /// One more series of the last family.
-  void series(Labels labels, double value) const {
-    auto& last = families_.back();
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    if (last.type == MetricType::Counter) {
-      metric.counter.value = value;
-    } else {
-      metric.gauge.value = value;
-    }
-    last.metric.push_back(std::move(metric));
+  void series(Labels labels, double value) { families_.add(std::move(labels), value); }
+  void series(Labels labels, std::uint64_t value) {
+    families_.add(std::move(labels), static_cast<double>(value));
   }
-  void counter(const char* name, const char* help, double value) const {
-    counter_family(name, help);
-    series({}, value);
+  void counter(const char* name, const char* help, double value) {
+    families_.counter(name, help).add(value);
   }
-  void gauge(const char* name, const char* help, double value) const {
-    gauge_family(name, help);
-    series({}, value);
+  void gauge(const char* name, const char* help, double value) {
+    families_.gauge(name, help).add(value);
   }
 
-  void collect_connections() const {
-    counter_family("weir_proxy_connections_accepted_total", "Client connections accepted.");
+  /// Every family has its bound, and what that takes away is counted.
+  std::vector<MetricFamily> bounded(std::size_t most, DroppedSeries& dropped) {
+    auto families = families_.take();
+    auto& not_made = dropped["weir_http_requests_total"];
+    not_made = std::max(not_made, sources_.http.dropped());
+    for (auto& family : families) {
+      const auto gone = util::bound_series(family, most);
+      if (gone == 0) continue;
+      auto& known = dropped[family.name];
+      known = std::max(known, gone);
+    }
+    util::MetricFamilies last;
+    last.counter("weir_metrics_dropped_series_total",
+                 "Series that were too many at once and became \"_other\", by family.");
+    for (const auto& [family, count] : dropped) {
+      last.add({{"family", family}}, static_cast<double>(count));
+    }
+    families.push_back(last.take().front());
+    return families;
+  }
+
+  void collect_connections() {
+    counter_family("weir_connections_accepted_total", "Client connections accepted.");
     series({{"listener", "http"}}, sum(&Counters::connections_accepted_http));
     series({{"listener", "https"}}, sum(&Counters::connections_accepted_https));
-    gauge("weir_proxy_connections_limit", "Client connections that may be open.",
+    series({{"listener", "tcp"}}, sum(&Counters::connections_accepted_tcp));
+    gauge("weir_connections_limit", "Client connections that may be open.",
           static_cast<double>(control_.connections_limit));
-    gauge("weir_proxy_connections_open", "Client connections open, tunnels among them.",
-          sum(&Counters::connections_open));
-    counter("weir_proxy_accept_errors_total", "Connections that could not be accepted.",
-            sum(&Counters::accept_errors));
-    counter_family("weir_proxy_connections_refused_total",
-                   "Client connections sent away with 503 or closed, by the limit they met.");
-    series({{"limit", "worker"}}, sum(&Counters::connections_refused));
-    series({{"limit", "address"}}, sum(&Counters::connections_refused_by_address));
+    double tunnels = 0;
+    for (const auto& counted : tunnels_.counters()) {
+      tunnels += static_cast<double>(counted.counters->open.read());
+    }
+    gauge_family("weir_connections_active", "Client connections open, by what they carry.");
+    series({{"protocol", "h1"}}, std::max(0.0, sum(&Counters::connections_open) - tunnels));
+    series({{"protocol", "tunnel"}}, tunnels);
+    counter_family("weir_connections_closed_total",
+                   "Client connections that ended and were no tunnels, by why.");
+    for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::CloseReason::Count); ++i) {
+      series({{"reason", proxy::reason_name(static_cast<proxy::CloseReason>(i))}},
+             sum([i](const Counters& counters) -> const proxy::Cell& {
+               return counters.connections_closed[i];
+             }));
+    }
+    counter_family("weir_connections_rejected_total",
+                   "Client connections that were not taken: closed, or sent away with 503.");
+    series({{"reason", "limit"}}, sum(&Counters::connections_refused));
+    series({{"reason", "address_limit"}}, sum(&Counters::connections_refused_by_address));
+    series({{"reason", "accept_failed"}}, sum(&Counters::accept_errors));
     gauge("weir_proxy_held_bytes", "Unsent bytes and unfinished heads in memory.",
           sum(&Counters::bytes_held));
     counter("weir_proxy_connections_cut_for_memory_total",
-            "Connections cut because they held most of too much.",
+            "Times that a connection or tunnel was to be cut because it held most of too much.",
             sum(&Counters::connections_cut_for_memory));
-    counter("weir_proxy_connections_used_up_total",
-            "Client connections closed after as many requests as one may carry.",
-            sum(&Counters::connections_used_up));
     counter_family("weir_proxy_proxy_protocol_headers_total",
                    "Client connections that had to begin with a PROXY header, by what came.");
     series({{"result", "ok"}}, sum(&Counters::proxy_headers_ok));
     series({{"result", "untrusted"}}, sum(&Counters::proxy_headers_untrusted));
     series({{"result", "malformed"}}, sum(&Counters::proxy_headers_malformed));
     series({{"result", "incomplete"}}, sum(&Counters::proxy_headers_incomplete));
-    counter_family("weir_proxy_tls_handshakes_total", "TLS handshakes with clients.");
-    series({{"result", "ok"}}, sum(&Counters::handshakes_ok));
-    series({{"result", "failed"}}, sum(&Counters::handshakes_failed));
-    collect_tls();
   }
 
-  void collect_tls() const {
-    counter("weir_proxy_tls_handshakes_resumed_total", "TLS handshakes that resumed a session.",
-            sum(&Counters::handshakes_resumed));
-    counter("weir_proxy_tls_unknown_names_total",
-            "TLS handshakes refused because no host has the name.",
-            sum(&Counters::handshakes_unknown_name));
+  void collect_tls() {
+    const double resumed = sum(&Counters::handshakes_resumed);
+    const double unknown = sum(&Counters::handshakes_unknown_name);
+    counter_family("weir_tls_handshakes_total",
+                   "TLS handshakes with clients that came about; resumed: by an earlier session.");
+    series({{"resumed", "true"}}, resumed);
+    series({{"resumed", "false"}}, std::max(0.0, sum(&Counters::handshakes_ok) - resumed));
+    counter_family("weir_tls_handshake_failures_total",
+                   "TLS handshakes with clients that failed; unknown_sni: no host has the name.");
+    series({{"reason", "unknown_sni"}}, unknown);
+    series({{"reason", "other"}}, std::max(0.0, sum(&Counters::handshakes_failed) - unknown));
     gauge("weir_proxy_tls_handshakes_under_way", "TLS handshakes with clients under way.",
           sum(&Counters::handshakes_under_way));
     gauge("weir_proxy_tls_handshakes_waiting",
@@ -152,21 +176,33 @@ class Collector : public prometheus::Collectable {
                    "TLS connections for hosts that are passed through undecrypted.");
     series({{"result", "ok"}}, sum(&Counters::passthrough_opened));
     series({{"result", "failed"}}, sum(&Counters::passthrough_failures));
+    counter_family("weir_proxy_tcp_connections_total",
+                   "Connections to ports of TCP services, by whether an endpoint took them.");
+    series({{"result", "ok"}}, sum(&Counters::tcp_opened));
+    series({{"result", "failed"}}, sum(&Counters::tcp_failures));
+    counter("weir_proxy_tcp_listen_failures_total",
+            "Tries to open the port of a TCP service that failed.",
+            sum(&Counters::tcp_listen_failures));
+    gauge("weir_proxy_tcp_ports_shut", "Ports of TCP services that could not be opened yet.",
+          sum(&Counters::tcp_ports_shut));
   }
 
-  void collect_requests() const {
-    counter_family("weir_proxy_requests_total",
-                   "Requests answered, by status code; backends' answers and weir's own.");
-    static constexpr std::size_t kAlways[] = {101, 200, 204, 301, 302, 304, 308, 400, 401, 403,
-                                              404, 408, 413, 414, 431, 499, 500, 502, 503, 504};
-    for (std::size_t code = 100; code < 600; ++code) {
-      const double value = sum([code](const Counters& counters) -> const proxy::Cell& {
-        return counters.requests_by_code[code - 100];
-      });
-      if (value == 0 && std::ranges::find(kAlways, code) == std::end(kAlways)) continue;
-      series({{"code", std::to_string(code)}}, value);
-    }
-    counter_family("weir_proxy_local_answers_total",
+  void collect_copies() {
+    counter_family("weir_proxy_mirrored_total",
+                   "Copies of requests, by what became of them: answered, lost, or not sent for "
+                   "there were too many, too large, or nobody to take them.");
+    series({{"result", "ok"}}, sum(&Counters::mirrored));
+    series({{"result", "failed"}}, sum(&Counters::mirrored_failed));
+    series({{"result", "left_out"}}, sum(&Counters::mirrored_left_out));
+    counter("weir_proxy_auth_cache_hits_total",
+            "Requests for which the auth service's answer was known already.",
+            sum(&Counters::auth_cache_hits));
+  }
+
+  void collect_requests() {
+    gauge("weir_http_requests_in_flight", "Requests that are being answered.",
+          sum(&Counters::requests_in_flight));
+    counter_family("weir_http_local_responses_total",
                    "Requests that weir answered itself, by reason.");
     for (std::size_t i = 0; i < static_cast<std::size_t>(proxy::AnswerReason::Count); ++i) {
       series(
@@ -179,17 +215,22 @@ class Collector : public prometheus::Collectable {
     counter("weir_proxy_slow_readers_cut_total",
             "Of those, requests whose client took the response more slowly than it may.",
             sum(&Counters::slow_readers_cut));
-    counter("weir_proxy_upstream_connects_total", "Connections opened to endpoints.",
+  }
+
+  void collect_upstream() {
+    counter("weir_upstream_connects_total",
+            "Connections to endpoints that were begun, those for auth services and the like too.",
             sum(&Counters::upstream_connects));
-    counter("weir_proxy_upstream_connect_failures_total",
-            "Connections to endpoints that did not come about.",
-            sum(&Counters::upstream_connect_failures));
-    counter("weir_proxy_upstream_reuses_total", "Requests sent over a pooled connection.",
+    counter("weir_upstream_reuses_total", "Requests sent over a pooled connection.",
             sum(&Counters::upstream_reuses));
-    counter("weir_proxy_upstream_retries_total",
-            "Requests sent again: a pooled connection was stale, or an endpoint failed.",
-            sum(&Counters::upstream_retries));
-    counter("weir_proxy_endpoint_ejections_total",
+    gauge_family("weir_upstream_endpoints",
+                 "Endpoints of backends; ejected: ready, but they fail checks of their health.");
+    for (const auto& [backend, count] : sources_.endpoints) {
+      series({{"backend", backend}, {"state", "ready"}}, count.ready);
+      series({{"backend", backend}, {"state", "draining"}}, count.draining);
+      series({{"backend", backend}, {"state", "ejected"}}, count.ejected);
+    }
+    counter("weir_upstream_ejections_total",
             "Times that a worker left an endpoint out for a while, after failures in a row.",
             sum(&Counters::endpoint_ejections));
     gauge("weir_proxy_requests_waiting", "Requests that wait for an endpoint with room.",
@@ -222,11 +263,7 @@ class Collector : public prometheus::Collectable {
     }
     std::vector<TunnelsOfRoute> all;
     for (auto& [labels, route] : routes) {
-      const auto slash = labels.origin.find('/');
-      const auto name = slash == std::string::npos ? "" : labels.origin.substr(slash + 1);
-      route.labels = {{"ingress_namespace", labels.origin.substr(0, slash)},
-                      {"ingress", name},
-                      {"backend", labels.backend}};
+      route.labels = route_labels(labels.origin, labels.backend);
       all.push_back(std::move(route));
     }
     return all;
@@ -234,7 +271,7 @@ class Collector : public prometheus::Collectable {
 
   /// One more series for each route.
   void tunnel_series(const std::vector<TunnelsOfRoute>& routes, const Labels& more,
-                     const TunnelCellOf& cell) const {
+                     const TunnelCellOf& cell) {
     for (const auto& route : routes) {
       auto labels = route.labels;
       labels.insert(labels.end(), more.begin(), more.end());
@@ -242,13 +279,13 @@ class Collector : public prometheus::Collectable {
     }
   }
   void tunnel_series(const std::vector<TunnelsOfRoute>& routes, const Labels& more,
-                     proxy::Cell TunnelCounters::*cell) const {
+                     proxy::Cell TunnelCounters::*cell) {
     tunnel_series(routes, more, [cell](const TunnelCounters& counters) -> const proxy::Cell& {
       return counters.*cell;
     });
   }
 
-  void collect_tunnels() const {
+  void collect_tunnels() {
     const auto routes = tunnels_by_route();
     const auto room = control_.connections_limit / 2;
     const std::uint64_t limit = tunnels_.limit;
@@ -300,7 +337,7 @@ class Collector : public prometheus::Collectable {
     return std::chrono::duration<double>((system_clock::now() - age).time_since_epoch()).count();
   }
 
-  void collect_handshakes(const std::vector<TunnelsOfRoute>& routes) const {
+  void collect_handshakes(const std::vector<TunnelsOfRoute>& routes) {
     counter_family("weir_tunnel_handshakes_total",
                    "Handshakes of WebSockets and other upgrades, by what became of them.");
     for (const auto& route : routes) {
@@ -328,7 +365,7 @@ class Collector : public prometheus::Collectable {
     series({{"reason", "backend_refused"}}, sum(&Counters::handshakes_refused_by_backend));
   }
 
-  void collect_tunnel_bytes(const std::vector<TunnelsOfRoute>& routes) const {
+  void collect_tunnel_bytes(const std::vector<TunnelsOfRoute>& routes) {
     using Direction = TunnelCounters::Direction;
     static constexpr const char* kDirections[] = {"client_to_backend", "backend_to_client"};
     static constexpr std::pair<const char*, proxy::Cell Direction::*> kClasses[] = {
@@ -365,7 +402,7 @@ class Collector : public prometheus::Collectable {
     for (const auto& [name, cell] : kClasses) both({{"opcode_class", name}}, cell);
   }
 
-  void collect_close_codes() const {
+  void collect_close_codes() {
     static constexpr const char* kInitiators[] = {"client", "backend", "proxy"};
     counter_family("weir_tunnel_close_codes_total",
                    "First Close frames of each side and of weir, by code.");
@@ -379,7 +416,7 @@ class Collector : public prometheus::Collectable {
     }
   }
 
-  void collect_tunnel_times(const std::vector<TunnelsOfRoute>& routes) const {
+  void collect_tunnel_times(const std::vector<TunnelsOfRoute>& routes) {
     histograms("weir_tunnel_duration_seconds", "How long tunnels lasted.", routes,
                &TunnelCounters::durations);
     histograms("weir_tunnel_handshake_duration_seconds",
@@ -391,12 +428,10 @@ class Collector : public prometheus::Collectable {
 
   template <class Times>
   void histograms(const char* name, const char* help, const std::vector<TunnelsOfRoute>& routes,
-                  Times TunnelCounters::*times) const {
-    family(name, help, MetricType::Histogram);
+                  Times TunnelCounters::*times) {
+    families_.histogram(name, help);
     for (const auto& route : routes) {
-      ClientMetric metric;
-      metric.label = route.labels;
-      auto& histogram = metric.histogram;
+      ClientMetric::Histogram histogram;
       for (std::size_t i = 0; i < Times::kBuckets; ++i) {
         for (const auto& worker : route.workers) {
           histogram.sample_count += ((*worker).*times).count(i);
@@ -409,11 +444,11 @@ class Collector : public prometheus::Collectable {
       for (const auto& worker : route.workers) {
         histogram.sample_sum += ((*worker).*times).sum_in_seconds();
       }
-      families_.back().metric.push_back(std::move(metric));
+      families_.add(route.labels, std::move(histogram));
     }
   }
 
-  void collect_drain() const {
+  void collect_drain() {
     gauge("weir_proxy_draining", "1 while the process ends politely.", control_.draining ? 1 : 0);
     gauge("weir_proxy_drain_deadline_timestamp_seconds",
           "When what is left of the connections is cut; 0: the process does not end.",
@@ -431,64 +466,87 @@ class Collector : public prometheus::Collectable {
     both("tunnel", &Counters::drained_tunnels, &Counters::drain_cut_tunnels);
   }
 
-  void collect_control() const {
-    gauge("weir_proxy_control_connected", "1 while connected to a controller.",
-          control_.connected ? 1 : 0);
-    counter("weir_proxy_control_connects_total", "Connections to a controller.",
-            static_cast<double>(control_.connects));
-    gauge("weir_proxy_table_generation", "The controller's number of the table that is live.",
+  void collect_configuration() {
+    gauge("weir_config_generation", "The controller's number of the table that is live.",
           static_cast<double>(control_.generation));
+    counter_family("weir_config_applies_total",
+                   "Updates of the table; rejected: some of it could not be taken.");
+    series({{"result", "applied"}}, control_.updates_applied);
+    series({{"result", "unchanged"}}, control_.updates_unchanged);
+    series({{"result", "rejected"}}, control_.updates_rejected);
+    gauge("weir_config_last_apply_successful", "1 if the last update was taken as a whole.",
+          control_.last_update_good ? 1 : 0);
+    gauge("weir_config_last_apply_success_timestamp_seconds",
+          "When an update was last taken as a whole; 0: none was.", control_.last_good_update);
+    families_.histogram("weir_config_apply_duration_seconds", "Until every worker ran an update.");
+    families_.add({}, histogram_of(control_.update_times));
     gauge_family("weir_proxy_table_resources", "Resources of the table that is held, by kind.");
     for (std::size_t i = 0; i < control_.resources.size(); ++i) {
-      series({{"kind", table::label_of(table::kResourceKinds[i])}},
-             static_cast<double>(control_.resources[i]));
+      series({{"kind", table::label_of(table::kResourceKinds[i])}}, control_.resources[i]);
     }
-    counter("weir_proxy_table_updates_total", "Updates that every worker took.",
-            static_cast<double>(control_.updates_applied));
     counter("weir_proxy_table_resources_refused_total", "Resources that could not be taken.",
             static_cast<double>(control_.resources_refused));
-    counter_family("weir_proxy_control_refusals_total",
+  }
+
+  static ClientMetric::Histogram histogram_of(const UpdateTimes& times) {
+    ClientMetric::Histogram histogram;
+    for (std::size_t i = 0; i < times.buckets.size(); ++i) {
+      histogram.sample_count += times.buckets[i];
+      const bool is_last = i == UpdateTimes::kBounds.size();
+      histogram.bucket.push_back(
+          {histogram.sample_count,
+           is_last ? std::numeric_limits<double>::infinity() : UpdateTimes::kBounds[i]});
+    }
+    histogram.sample_sum = times.sum;
+    return histogram;
+  }
+
+  void collect_channel() {
+    gauge("weir_channel_connected", "1 while connected to a controller.",
+          control_.connected ? 1 : 0);
+    counter("weir_channel_connects_total", "Connections to a controller.",
+            static_cast<double>(control_.connects));
+    counter_family("weir_channel_refusals_total",
                    "Connections to a controller given up over what came, by reason.");
     for (std::size_t i = 0; i < control_.frames_refused.size(); ++i) {
-      series({{"reason", refusal_name(static_cast<FrameRefusal>(i))}},
-             static_cast<double>(control_.frames_refused[i]));
+      series({{"reason", refusal_name(static_cast<FrameRefusal>(i))}}, control_.frames_refused[i]);
     }
   }
 
-  void collect_rest() const {
-    collect_drain();
+  void collect_rest() {
     counter("weir_proxy_state_writes_total", "State files written.",
             static_cast<double>(control_.state_writes));
     counter("weir_proxy_state_failures_total", "State files that could not be written or read.",
             static_cast<double>(control_.state_failures));
     counter_family("weir_proxy_dns_lookups_total", "DNS lookups of backends.");
-    series({{"result", "ok"}}, static_cast<double>(control_.dns_answers));
-    series({{"result", "failed"}}, static_cast<double>(control_.dns_failures));
+    series({{"result", "ok"}}, control_.dns_answers);
+    series({{"result", "failed"}}, control_.dns_failures);
     counter_family("weir_proxy_health_checks_total", "Checks of endpoints' health.");
-    series({{"result", "ok"}}, static_cast<double>(control_.checks_good));
-    series({{"result", "failed"}}, static_cast<double>(control_.checks_bad));
-    series({{"result", "timeout"}}, static_cast<double>(control_.checks_timed_out));
+    series({{"result", "ok"}}, control_.checks_good);
+    series({{"result", "failed"}}, control_.checks_bad);
+    series({{"result", "timeout"}}, control_.checks_timed_out);
     gauge("weir_proxy_endpoints_out", "Endpoints that fail their checks.",
           static_cast<double>(control_.endpoints_out));
     counter("weir_proxy_access_log_dropped_total",
             "Lines of the access log for which there was no room.",
             static_cast<double>(control_.access_log_dropped));
     gauge("weir_proxy_workers", "Worker threads.", static_cast<double>(workers_.size()));
-    gauge_family("weir_proxy_build_info", "1, labelled with the version.");
-    series({{"version", util::kVersion}}, 1);
+    gauge_family("weir_build_info", "1, labelled with the program and its version.");
+    series({{"component", "proxy"}, {"version", util::kVersion}}, 1.0);
   }
 
   const std::vector<const Counters*>& workers_;
   const proxy::TunnelRegistry& tunnels_;
   const ControlCounters& control_;
-  mutable std::vector<MetricFamily> families_;  // Collect is const
+  const MetricSources& sources_;
+  util::MetricFamilies families_;
 };
 
 }  // namespace
 
-std::string metrics_text(const std::vector<const proxy::Counters*>& workers,
-                         const proxy::TunnelRegistry& tunnels, const ControlCounters& control) {
-  return prometheus::TextSerializer().Serialize(Collector(workers, tunnels, control).Collect());
+std::vector<MetricFamily> collect_metrics(const MetricSources& sources,
+                                          const MetricOptions& options, DroppedSeries& dropped) {
+  return Collector(sources).collect(options, dropped);
 }
 
 }  // namespace weir::proxy_control

@@ -10,6 +10,7 @@
 #include "proxy/data_plane.h"
 #include "proxy_control/access_log_writer.h"
 #include "proxy_control/control_client.h"
+#include "proxy_control/endpoint_counts.h"
 #include "proxy_control/health_checker.h"
 #include "proxy_control/memory_keeper.h"
 #include "proxy_control/metrics.h"
@@ -51,10 +52,12 @@ class Process {
         access_log_(access_log),
         data_plane_(*data_plane),
         health_(io, data_plane_.backends(), counters_),
+        endpoints_(data_plane_.backends()),
         service_(
             io,
             [this](auto delta, auto done) {
               health_.adopt(*delta);
+              endpoints_.adopt(*delta);
               data_plane_.adopt(std::move(delta), std::move(done));
             },
             Resolver::Options{}, counters_),
@@ -77,8 +80,9 @@ class Process {
 
   util::Result<void> run() {
     if (options_.admin) {
-      auto admin = util::AdminServer::start(io_, {options_.admin->address, options_.admin->port},
-                                            [this](std::string_view path) { return page(path); });
+      auto admin = util::AdminServer::start(
+          io_, {options_.admin->address, options_.admin->port},
+          [this](const util::AdminRequest& request) { return page(request); });
       if (!admin) return admin.error();
       admin_ = *std::move(admin);
       log_listener("admin", {options_.admin->address, admin_->port()});
@@ -108,15 +112,23 @@ class Process {
   }
 
  private:
-  util::AdminAnswer page(std::string_view path) {
+  util::AdminAnswer page(const util::AdminRequest& request) {
+    const auto path = request.path;
     if (path == "/healthz") return util::probe_answer("");
     if (path == "/readyz" || path == "/lb-healthz") return util::probe_answer(why_not_ready());
-    if (path == "/metrics") {
-      counters_.access_log_dropped = access_log_.lines.dropped();
-      return util::metrics_answer(
-          metrics_text(data_plane_.counters(), data_plane_.tunnels(), counters_));
-    }
+    if (path == "/metrics") return metrics(request.accept);
     return util::not_found_answer();
+  }
+
+  util::AdminAnswer metrics(std::string_view accept) {
+    counters_.access_log_dropped = access_log_.lines.dropped();
+    MetricSources sources{
+        data_plane_.counters(), data_plane_.tunnels(), data_plane_.http_counters(), counters_, {}};
+    for (const auto& held : service_.holder().backends()) {
+      sources.endpoints.emplace(held.value->name, endpoints_.of(*held.value));
+    }
+    return util::metrics_answer(collect_metrics(sources, options_.metrics, dropped_series_),
+                                accept);
   }
 
   std::string why_not_ready() const {
@@ -155,7 +167,9 @@ class Process {
   AccessLog& access_log_;
   proxy::DataPlane& data_plane_;
   ControlCounters counters_;
+  DroppedSeries dropped_series_;
   HealthChecker health_;
+  EndpointCounts endpoints_;
   TableService service_;
   ControlClient client_;
   Drain drain_;

@@ -5,6 +5,7 @@
 
 #include "proxy/options.h"
 #include "proxy_control/drain.h"
+#include "proxy_control/metrics.h"
 #include "util/result.h"
 
 namespace weir::proxy_control {
@@ -16,6 +17,7 @@ struct ProcessOptions {
   std::string admin_socket;       ///< a path; empty: none
   std::string access_log;         ///< a path, "-" for stdout; empty: none
   bool access_log_query = false;  ///< with queries, the values of secrets masked
+  MetricOptions metrics;
   proxy::Options data_plane;
   Drain::Times drain;
 };

@@ -113,6 +113,10 @@ struct AddTo {
 
   void operator()(std::unique_ptr<table::Settings> settings) const {
     delta.blocked = proxy::BlockRules::make(settings->blocked);
+    delta.unlogged.reset();
+    if (const auto& uris = settings->unlogged_uris; !uris.empty()) {
+      delta.unlogged = std::make_shared<const proxy::TextRules>(uris);
+    }
     delta.settings = std::move(*settings);
   }
   void operator()(proxy::Delta::NamedCertificate certificate) const {
@@ -157,6 +161,8 @@ TableHolder::Change TableHolder::apply(const table::Update& update) {
     }
     std::visit(AddTo{*change.delta}, *std::move(piece));
     change.changed = true;
+    if (const auto* former = find_hash(resource.key)) mark(resource.key, *former);
+    mark(resource.key, resource.hash);
     if (keep(resource, *change.delta)) ++counts_[index_of(resource.key.kind)];
   }
   return change;
@@ -191,7 +197,15 @@ bool TableHolder::erase(const table::ResourceKey& key) {
   return others_.erase(key) > 0;
 }
 
+void TableHolder::mark(const table::ResourceKey& key, const util::ContentHash& hash) {
+  util::Hash64 one;
+  one.add(key.name);
+  one.add({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  fingerprint_ ^= one.value() + static_cast<std::uint64_t>(key.kind);
+}
+
 void TableHolder::remove(const table::ResourceKey& key, Change& change) {
+  if (const auto* former = find_hash(key)) mark(key, *former);
   if (!erase(key)) return;
   change.changed = true;
   proxy::Delta& delta = *change.delta;
@@ -200,6 +214,7 @@ void TableHolder::remove(const table::ResourceKey& key, Change& change) {
     case table::ResourceKind::Settings:
       delta.settings = table::Settings{};
       delta.blocked = nullptr;
+      delta.unlogged = nullptr;
       break;
     case table::ResourceKind::Certificate:
       delta.removed_certificates.push_back(key.name);

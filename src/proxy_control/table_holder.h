@@ -61,6 +61,10 @@ class TableHolder {
   TableSnapshot snapshot() const;
   /// How many of each kind, by ResourceKind - 1.
   const table::CountByKind& counts() const { return counts_; }
+  /// Each with its hash.
+  const HeldValues<table::Backend>& backends() const { return backends_; }
+  /// The same for equal tables, whatever led there; 0 for an empty one.
+  std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
   bool holds(const table::EncodedResource& resource) const;
@@ -68,6 +72,8 @@ class TableHolder {
   const util::ContentHash* find_hash(const table::ResourceKey& key) const;
   bool keep(const table::EncodedResource& resource, const proxy::Delta& delta);
   bool erase(const table::ResourceKey& key);
+  /// The resource comes, or goes: once more, and nothing has been.
+  void mark(const table::ResourceKey& key, const util::ContentHash& hash);
 
   struct HeldBytes {
     util::ContentHash hash;
@@ -78,6 +84,7 @@ class TableHolder {
   HeldValues<table::Host> hosts_;
   std::map<table::ResourceKey, HeldBytes> others_;
   table::CountByKind counts_{};
+  std::uint64_t fingerprint_ = 0;
 };
 
 }  // namespace weir::proxy_control

@@ -65,13 +65,27 @@ void TableService::finish_state() {
 
 std::vector<Refusal> TableService::apply(table::Update update, std::function<void()> live) {
   const auto generation = update.generation;
-  return adopt(update, [this, generation, live = std::move(live)](bool changed) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto refusals = adopt(update, [this, generation, begin, live = std::move(live)](bool changed) {
     live_ = true;
     counters_.generation = generation;
-    ++counters_.updates_applied;
+    counters_.update_times.add(std::chrono::steady_clock::now() - begin);
     if (state_ && changed) state_->schedule();
     live();
   });
+  count(refusals.empty());
+  return refusals;
+}
+
+void TableService::count(bool is_good) {
+  counters_.last_update_good = is_good;
+  if (!is_good) {
+    ++counters_.updates_rejected;
+    return;
+  }
+  ++(changed_ ? counters_.updates_applied : counters_.updates_unchanged);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  counters_.last_good_update = std::chrono::duration<double>(now).count();
 }
 
 /// `done` is called on the control thread, and told whether anything is different now.
@@ -84,6 +98,8 @@ std::vector<Refusal> TableService::adopt(const table::Update& update,
     util::log::warning("{} refused: {}", table::to_string(refusal.key), refusal.reason);
   }
   counters_.resources = holder_.counts();
+  counters_.table_fingerprint = holder_.fingerprint();
+  changed_ = change.changed;
   counters_.resources_refused += change.refusals.size();
   const bool is_large = update.upserts.size() >= kLarge;
   // The workers may end after this object, but not after the io_context.

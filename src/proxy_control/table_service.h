@@ -32,6 +32,7 @@ class TableService : public ControlClient::Handler {
 
   /// True from when the first complete table is on every worker.
   bool is_live() const { return live_; }
+  const TableHolder& holder() const { return holder_; }
 
   std::map<table::ResourceKey, util::ContentHash> held() const override { return holder_.held(); }
   std::vector<Refusal> apply(table::Update update, std::function<void()> live) override;
@@ -39,6 +40,8 @@ class TableService : public ControlClient::Handler {
  private:
   std::vector<Refusal> adopt(const table::Update& update, std::function<void(bool)> done);
   void publish(std::shared_ptr<const table::Backend> backend);
+  /// The update that `adopt` has had last. `is_good`: nothing of it was refused.
+  void count(bool is_good);
 
   boost::asio::io_context& io_;
   Adopt adopt_;
@@ -47,6 +50,7 @@ class TableService : public ControlClient::Handler {
   Resolver resolver_;
   std::unique_ptr<StateWriter> state_;
   bool live_ = false;
+  bool changed_ = false;  // by the last `adopt`
 };
 
 }  // namespace weir::proxy_control

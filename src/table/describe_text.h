@@ -30,10 +30,12 @@ constexpr void describe(Of<TextPart>, Io& io) {
   });
 }
 
-/// Of a text that is the target of a request.
+/// Of a text that is the target of a request; another request's begins so, too.
 inline bool begins_with_slash(const std::vector<TextPart>& target) {
-  return !target.empty() && target.front().source == TextPart::Source::Literal &&
-         target.front().text.starts_with('/');
+  if (target.empty()) return false;
+  const auto& first = target.front();
+  return first.source == TextPart::Source::RequestUri ||
+         (first.source == TextPart::Source::Literal && first.text.starts_with('/'));
 }
 
 template <class Io>

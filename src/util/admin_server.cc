@@ -52,8 +52,13 @@ struct Awaited {
 
 }  // namespace
 
-AdminAnswer metrics_answer(std::string text) {
-  return {200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
+AdminAnswer metrics_answer(const std::vector<prometheus::MetricFamily>& families,
+                           std::string_view accept) {
+  const auto format = metrics_format(accept);
+  const auto* type = format == MetricsFormat::OpenMetrics
+                         ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                         : "text/plain; version=0.0.4; charset=utf-8";
+  return {200, type, metrics_text(families, format)};
 }
 
 AdminAnswer probe_answer(const std::string& why_not) {
@@ -157,7 +162,8 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
       const auto [read_error, head] = co_await http::async_read(stream, buffer, parser, kTuple);
       if (read_error) break;
       const auto& request = parser.get();
-      const auto answer_due = self->ask(request.method(), request.target());
+      const auto answer_due =
+          self->ask(request.method(), request.target(), request[http::field::accept]);
       if (!answer_due->answer) {
         self->awaited_.insert(answer_due.get());
         answer_due->came.expires_after(self->options_.timeout);
@@ -185,7 +191,8 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
 
   static AdminAnswer late_answer() { return {.status = 503, .body = "no answer in time\n"}; }
 
-  std::shared_ptr<Awaited> ask(http::verb method, std::string_view target) {
+  std::shared_ptr<Awaited> ask(http::verb method, std::string_view target,
+                               std::string_view accept) {
     auto awaited = std::make_shared<Awaited>(acceptor_.get_executor());
     const bool post = takes_post_ && method == http::verb::post;
     if (!post && method != http::verb::get && method != http::verb::head) {
@@ -195,7 +202,7 @@ class AdminServer::Listener : public std::enable_shared_from_this<Listener> {
     }
     const auto question = std::min(target.find('?'), target.size());
     const AdminRequest request{post, target.substr(0, question),
-                               target.substr(std::min(question + 1, target.size()))};
+                               target.substr(std::min(question + 1, target.size())), accept};
     handler_(request, [awaited](AdminAnswer answer) {
       awaited->answer = std::move(answer);
       awaited->came.cancel();
@@ -217,7 +224,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(asio::io_context& io, Op
                                                         Pages pages) {
   return start(io, std::move(options), /*takes_post=*/false,
                [pages = std::move(pages)](const AdminRequest& request, const Reply& reply) {
-                 reply(pages(request.path));
+                 reply(pages(request));
                });
 }
 

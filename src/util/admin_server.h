@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "util/metric_families.h"
 #include "util/result.h"
 
 namespace boost::asio {
@@ -21,16 +23,18 @@ struct AdminAnswer {
   std::string body;
 };
 
-/// For /metrics: Prometheus' text exposition format 0.0.4.
-AdminAnswer metrics_answer(std::string text);
+/// For /metrics, of what a scrape takes by its field Accept.
+AdminAnswer metrics_answer(const std::vector<prometheus::MetricFamily>& families,
+                           std::string_view accept);
 /// For probes: 200 "ok", or 503 with the sentence that says why not.
 AdminAnswer probe_answer(const std::string& why_not);
 AdminAnswer not_found_answer();
 
 struct AdminRequest {
-  bool post = false;       ///< else GET, or HEAD, which is answered without its body
-  std::string_view path;   ///< without query
-  std::string_view query;  ///< behind '?', as sent
+  bool post = false;             ///< else GET, or HEAD, which is answered without its body
+  std::string_view path;         ///< without query
+  std::string_view query;        ///< behind '?', as sent
+  std::string_view accept = {};  ///< the field's value
 };
 
 /// HTTP/1.1 for kubelet, load balancers, Prometheus and operators, on the thread that runs the
@@ -38,8 +42,8 @@ struct AdminRequest {
 /// at most 8 KiB, there are no bodies, and each request has its deadline.
 class AdminServer {
  public:
-  /// `path` is without query. Called in runs of the io_context, once a request. GET and HEAD only.
-  using Pages = std::function<AdminAnswer(std::string_view path)>;
+  /// Called in runs of the io_context, once a request. GET and HEAD only.
+  using Pages = std::function<AdminAnswer(const AdminRequest& request)>;
   /// Takes the answer, once, on that thread; at once or later. Nothing happens if it comes too
   /// late.
   using Reply = std::function<void(AdminAnswer answer)>;

@@ -125,7 +125,24 @@ class Releases(WithCluster):
             self.assertEqual(replicas(), 3)
             run("uninstall", "weir")
             self.assertIsNone(replicas())
+            # The definitions stay, with what was made by them.
+            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/tunnelpolicies.weir.dev"
+            self.assertEqual(self.cluster.request("GET", path).status, 200)
+            for plural in ("tunnelpolicies", "backendpolicies", "weirconfigs"):
+                self.cluster.request("DELETE", path.replace("tunnelpolicies", plural))
+            self.assertTrue(eventually(lambda path=path: self.cluster.request("GET", path).status == 404))
         self.assertEqual(len(told), 1, told)
+
+    def test_the_definitions_belong_to_one_release(self):
+        kubeconfig = self.cluster.admin_kubeconfig()
+        for namespace in ("first", "second"):
+            self.cluster.add_namespace(namespace)
+            told = helm("helm4", "install", "weir", CHART, "--namespace", namespace, "--set",
+                        "controller.ingressClassResource.enabled=false", kubeconfig=kubeconfig)
+            self.assertEqual("not of this release" in told, namespace == "second", told)
+        helm("helm4", "upgrade", "weir", CHART, "--namespace", "first", "--reuse-values", kubeconfig=kubeconfig)
+        for namespace in ("second", "first"):
+            helm("helm4", "uninstall", "weir", "--namespace", namespace, kubeconfig=kubeconfig)
 
 
 class Permissions(WithCluster):
@@ -226,26 +243,50 @@ class Programs(WithCluster):
             f"--kubeconfig={self.cluster.account_kubeconfig(account)}"],
             {"POD_NAME": "weir-0", "POD_NAMESPACE": "weir"})
 
-    def test_of_the_whole_cluster_one_namespace_takes_the_classes_only(self):
+    def test_one_namespace_takes_nothing_of_the_whole_cluster(self):
+        """With a Role alone, and Secrets by their names: classes count by name."""
         objects = render("namespaced")
         objects.pod["serviceAccountName"] = "scoped"
-        classes = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "read-classes"}}
-        role = classes | {"kind": "ClusterRole", "rules": [
-            {"apiGroups": ["networking.k8s.io"], "resources": ["ingressclasses"], "verbs": ["list", "watch"]}]}
-        binding = classes | {
-            "kind": "ClusterRoleBinding", "subjects": [],
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "read-classes"}}
-        for one in [*objects, role, binding]:
+        for one in objects:
             if one["kind"] == "ServiceAccount":
                 one["metadata"]["name"] = "scoped"
             if one["kind"].endswith("Binding"):
                 one["subjects"] = [{"kind": "ServiceAccount", "name": "scoped", "namespace": "weir"}]
+            for rule in one.get("rules", []):
+                if "secrets" in rule["resources"]:
+                    rule["resources"].remove("secrets")
+                    one["rules"].append({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["tls"],
+                                         "verbs": ["get", "list", "watch"]})
+                    break
             if one["kind"] in ("ServiceAccount", "ConfigMap") or one["apiVersion"].startswith("rbac"):
                 self.assert_taken(self.cluster.apply(one), one["kind"])
+        for name, named in (("ours", "team-a"), ("others", "team-b")):
+            self.assert_taken(self.cluster.apply({
+                "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+                "metadata": {"name": name, "namespace": "team-a"},
+                "spec": {"ingressClassName": named, "tls": [{"hosts": [f"{name}.example"], "secretName": "tls"}],
+                         "rules": [{"host": f"{name}.example", "http": {"paths": [
+                             {"path": "/", "pathType": "Prefix",
+                              "backend": {"service": {"name": "web", "port": {"number": 80}}}}]}}]}}), name)
+        args = objects.args("controller")
+        args.append("--secrets=team-a/tls")
+        account = "weir/scoped"
+        self.assertTrue(eventually(lambda: self.cluster.allows(account, "list", "secrets", namespace="team-a",
+                                                               name="tls")))
+        self.assertFalse(self.cluster.allows(account, "list", "secrets", namespace="team-a"))
+        self.assertFalse(self.cluster.allows(account, "list", "ingressclasses", "networking.k8s.io"))
         with tempfile.TemporaryDirectory(prefix="weir-") as folder:
             controller = self.run_controller(folder, objects)
-            self.assert_answers(controller, self.said_port(controller, "metrics"), "/readyz", 200)
+            metrics = self.said_port(controller, "metrics")
+            self.assert_answers(controller, metrics, "/readyz", 200)
+
+            def counted():
+                with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=10) as answer:
+                    return answer.read().decode()
+
+            self.assertTrue(eventually(lambda: 'weir_controller_table_resources{kind="host"} 1' in counted()), counted())
             controller.end()
+            self.assertNotIn("HTTP 403", controller.said())
 
     def helm_test(self, objects, admin, http):
         """The exit status of what `helm test` runs."""

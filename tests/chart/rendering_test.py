@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.util
 import itertools
+import json
 import re
 import subprocess
 import tempfile
@@ -258,14 +259,14 @@ class Flags(unittest.TestCase):
     def test_a_default_controller(self):
         self.assertEqual(render("default").args("controller"), [
             "--source=kube", "--socket=/run/weir/weir.sock", "--metrics-listen=:10253",
-            "--configmap=weir/weir", "--controller-class=weir.dev/ingress",
+            "--metrics-compat=ingress-nginx", "--configmap=weir/weir", "--controller-class=weir.dev/ingress",
             "--controller-class=k8s.io/ingress-nginx", "--ingress-class=nginx",
             "--publish-service=weir/weir", "--election-id=weir-leader"])
 
     def test_a_default_proxy(self):
         self.assertEqual(render("default").args("proxy"), [
             "--socket=/run/weir/weir.sock", "--state-file=/run/weir/table", "--http=:8080",
-            "--https=:8443", "--admin=:10254", "--drain-timeout=300s"])
+            "--https=:8443", "--admin=:10254", "--metrics-compat=ingress-nginx", "--drain-timeout=300s"])
 
     def test_ports_that_clients_see(self):
         self.assertLessEqual({"--public-http-port=8080", "--public-https-port=8443"},
@@ -283,6 +284,7 @@ class Flags(unittest.TestCase):
         self.assertIn("--controller-class=example.com/team-a", args)
         self.assertNotIn("--controller-class=k8s.io/ingress-nginx", args)
         self.assertIn("--ingress-class=team-a", args)
+        self.assertIn("--ingress-class-by-name", args, "classes cannot be read without a ClusterRole")
         args = render("host-network").args("controller")
         self.assertLessEqual({"--ingress-class-by-name", "--ingress-class=weir"}, set(args))
         self.assertIn("--watch-ingress-without-class", render("ingress-nginx").args("controller"))
@@ -322,7 +324,7 @@ class Flags(unittest.TestCase):
 
     def test_extra_flags(self):
         def flags(given):
-            return render_values({"controller": {"extraArgs": given}}).args("controller")[9:]
+            return render_values({"controller": {"extraArgs": given}}).args("controller")[10:]
 
         self.assertEqual(flags({"log-level": "debug"}), ["--log-level=debug"])
         self.assertEqual(flags({"ingress-class-by-name": ""}), ["--ingress-class-by-name"])
@@ -442,7 +444,9 @@ class Permissions(unittest.TestCase):
                 for rule in role["rules"]:
                     self.assertNotIn("*", rule["verbs"] + rule["resources"] + rule["apiGroups"])
                     if set(rule["verbs"]) - {"get", "list", "watch"}:
-                        self.assertIn(rule["resources"], (["ingresses/status"], ["events"], ["leases"]))
+                        own = [one for one in rule["resources"] if rule["apiGroups"] == ["weir.dev"]
+                               and one.endswith("/status")]
+                        self.assertIn(rule["resources"], (["ingresses/status"], ["events"], ["leases"], own))
 
     def test_it_grants_what_the_plain_role_does(self):
         """deploy/rbac is what the cluster tests run with."""
@@ -456,6 +460,18 @@ class Permissions(unittest.TestCase):
         made = [role for variant in ("default", "host-port")  # the one publishes a Service, the other nodes
                 for role in render(variant).all("ClusterRole") + render(variant).all("Role")]
         self.assertLessEqual(grants(plain), grants(made))
+
+    def test_secrets_may_be_listed_one_by_one(self):
+        objects = render_values({"rbac": {"secrets": ["edge/tls", "edge/other", "team"]}})
+        for rule in objects.one("ClusterRole")["rules"]:
+            self.assertNotIn("secrets", rule["resources"])
+        edge, team = [role for role in objects.all("Role") if role["metadata"]["name"].endswith("-secrets")]
+        self.assertEqual((edge["metadata"]["namespace"], edge["rules"][0]["resourceNames"]), ("edge", ["tls", "other"]))
+        self.assertEqual(team["metadata"]["namespace"], "team")
+        self.assertNotIn("resourceNames", team["rules"][0])
+        args = objects.args("controller")
+        self.assertLessEqual({"--secrets=edge/tls", "--secrets=edge/other", "--secrets=team"}, set(args))
+        self.assertFalse([one for one in render("default").args("controller") if one.startswith("--secrets")])
 
     def test_nodes_are_read_only_where_they_are_the_status(self):
         def reads_nodes(objects):
@@ -488,8 +504,8 @@ class Documented(unittest.TestCase):
 
     def rendered(self, chosen):
         rows = set()
-        for variant in VARIANTS:
-            for one in render(variant):
+        for objects in [render_values({"rbac": {"secrets": ["a/b"]}}), *map(render, VARIANTS)]:
+            for one in objects:
                 if one["kind"] in ("Role", "ClusterRole") and one["metadata"]["name"].endswith("-own") == chosen:
                     for rule in one["rules"]:
                         for group, resource in itertools.product(rule["apiGroups"], rule["resources"]):
@@ -574,6 +590,43 @@ class Metrics(unittest.TestCase):
         self.assertLessEqual({one["port"] for one in spec["podMetricsEndpoints"]}, names)
         self.assertFalse(objects.has("Service", "weir-metrics"))
 
+    def test_the_rules_are_weirs_and_those_given(self):
+        rule = render("everything").one("PrometheusRule")
+        self.assertEqual(rule["metadata"]["namespace"], "monitoring")
+        self.assertEqual(rule["metadata"]["labels"]["release"], "prometheus")
+        groups = {one["name"]: one["rules"] for one in rule["spec"]["groups"]}
+        written = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"]
+        self.assertEqual(groups["weir"], written[0]["rules"])
+        self.assertEqual([one["record"] for one in groups["edge"]], ["edge:requests:rate5m"])
+        nginx = render("ingress-nginx").one("PrometheusRule")["spec"]["groups"]
+        self.assertEqual([one["alert"] for one in nginx[-1]["rules"]], ["NGINXConfigFailed"])
+        self.assertFalse(render("default").has("PrometheusRule"))
+
+    def test_dashboards_are_where_grafana_looks(self):
+        objects = render("everything")
+        for name in ("overview", "tunnels"):
+            one = objects.one("ConfigMap", f"edge-dashboard-{name}")
+            self.assertEqual(one["metadata"]["namespace"], "monitoring")
+            self.assertEqual(one["metadata"]["labels"]["grafana_dashboard"], "1")
+            self.assertEqual(one["metadata"]["annotations"], {"grafana_folder": "Edge"})
+            self.assertEqual(json.loads(one["data"][f"weir-{name}.json"]),
+                             json.loads((CHART / f"files/dashboards/{name}.json").read_text()))
+        self.assertFalse(any("dashboard" in one["metadata"]["name"] for one in render("default")))
+
+    def test_dashboards_are_as_their_source_makes_them(self):
+        subprocess.run([ROOT / "tools/dashboards", "--check"], check=True)
+
+    def test_ingress_nginxs_names_are_there_unless_switched_off(self):
+        objects = render("default")
+        for name in ("controller", "proxy"):
+            one = objects.container(name)
+            self.assertIn("--metrics-compat=ingress-nginx", one["args"])
+            self.assertLessEqual({"POD_NAME", "POD_NAMESPACE"}, {env["name"] for env in one["env"]})
+        off = render_values({"controller": {"metrics": {"compat": {"ingressNginx": False}}}})
+        self.assertNotIn("--metrics-compat=ingress-nginx", off.container("proxy")["args"])
+        other = render_values({"controller": {"ingressClassResource": {"controllerValue": "example.com/edge"}}})
+        self.assertIn("--metrics-compat-class=example.com/edge", other.container("proxy")["args"])
+
     def test_the_network_policy_lets_in_what_is_listened_to(self):
         objects = render("everything")
         ports = {one["port"] for one in objects.one("NetworkPolicy")["spec"]["ingress"][0]["ports"]}
@@ -632,7 +685,7 @@ class Notes(unittest.TestCase):
 
     def test_what_may_not_be_meant(self):
         self.assertIn("controller.service.externalTrafficPolicy", notes("ingress-nginx"))
-        self.assertIn("rbac.scope", notes("namespaced"))
+        self.assertIn("crds.enabled", notes("namespaced"))
         self.assertIn("drain.delaySeconds is 0", notes("one-pod"))
         for variant in ("default", "host-port", "autoscaling"):
             self.assertNotIn("Please look", notes(variant))
@@ -652,7 +705,7 @@ def other_value(path, kind, now):
         return next(choice for choice in reversed(kind.split(" or ")) if choice not in (now, "empty"))
     if path.endswith("orts") and kind == "map":
         return {"http": 7777}
-    return {"string": "example", "list": [{"name": "example"}], "map": {"example.com/a": "b"}, "quantity": "77Mi",
+    return {"string": "example", "list": [{"name": "example"}], "map": {"example.com/a": "b"}, "secrets": ["weir/example"], "quantity": "77Mi",
             "digest": "sha256:" + "a" * 64, "namespace/name": "weir/example", "duration": "77s"}[kind]
 
 
@@ -713,6 +766,8 @@ REFUSALS = {
     "too little time to drain": ({"proxy": {"drain": {"timeoutSeconds": 600}}}, "too short: .* make 630"),
     "processes that see each other": ({"controller": {"shareProcessNamespace": True}}, "must not see"),
     "a Role for all namespaces": ({"rbac": {"scope": True}}, "needs controller.scope.enabled"),
+    "Secrets of another namespace": ({"controller": {"scope": {"enabled": True, "namespace": "a"}},
+                                      "rbac": {"scope": True, "secrets": ["b/tls"]}}, "not in namespace a"),
     "nodes without a ClusterRole": ({"controller": {"scope": {"enabled": True}, "service": {"enabled": False}},
                                      "rbac": {"scope": True}}, "no Role can allow"),
     "a published Service out of sight": ({"controller": {"scope": {"enabled": True},

@@ -74,8 +74,15 @@ TEST_F(ControllerFlagsTest, EachReachesItsOption) {
 }
 
 TEST_F(ControllerFlagsTest, FlagsOfTheContractThatAreForLaterAreTaken) {
-  EXPECT_FALSE(parse({"--watch-namespace-selector", "a=b", "--configmap", "sys/weir",
-                      "--tcp-services-configmap", "sys/tcp"}));
+  EXPECT_FALSE(parse({"--watch-namespace-selector", "a=b", "--configmap", "sys/weir"}));
+}
+
+TEST_F(ControllerFlagsTest, ConfigMapsOfPortsAreNamed) {
+  ASSERT_FALSE(
+      parse({"--tcp-services-configmap", "sys/tcp", "--udp-services-configmap", "sys/udp"}));
+  const auto translation = options().translation;
+  EXPECT_EQ(to_string(translation.tcp_services.value()), "sys/tcp");
+  EXPECT_EQ(to_string(translation.udp_services.value()), "sys/udp");
 }
 
 TEST_F(ControllerFlagsTest, StatusComesFromOnePlace) {

@@ -148,8 +148,8 @@ TEST_F(ControllerTest, MetricsTellObjectsProblemsAndTheTable) {
                ingress("b", {rule("b.example", "/", to("gone"))}));
   source_->sync();
 
-  wait_for_metric("weir_controller_objects{kind=\"Ingress\"} 2");
-  wait_for_metric("weir_controller_objects{kind=\"Service\"} 1");
+  wait_for_metric("weir_kube_objects{resource=\"ingresses\"} 2");
+  wait_for_metric("weir_kube_objects{resource=\"services\"} 1");
   wait_for_metric("weir_controller_table_resources{kind=\"host\"} 2");
   wait_for_metric("weir_controller_table_resources{kind=\"backend\"} 2");
   wait_for_metric("weir_controller_problems{code=\"ServiceNotFound\"} 1");

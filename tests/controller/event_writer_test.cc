@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "controller/metrics_text.h"
 #include "support/scripted_api_server.h"
 
 namespace weir::controller {
@@ -36,9 +37,9 @@ class EventWriterTest : public testing::Test {
   }
   void wait_for_metric(const std::string& line) {
     const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (metrics_.text().find(line + "\n") == std::string::npos) {
+    while (text_of(metrics_).find(line + "\n") == std::string::npos) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << line << " not in\n"
-                                                            << metrics_.text();
+                                                            << text_of(metrics_);
       std::this_thread::yield();
     }
   }
@@ -106,7 +107,7 @@ TEST_F(EventWriterTest, AProblemThatComesAgainIsASeriesOfItsEvent) {
   EXPECT_EQ(series["count"], 2);
   EXPECT_THAT(series["lastObservedTime"].get<std::string>(), testing::EndsWith("Z"));
   wait_for_metric("weir_controller_events_repeated_total 1");
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_events_dropped_total 0"));
+  EXPECT_THAT(text_of(metrics_), HasSubstr("weir_controller_events_dropped_total 0"));
 }
 
 TEST_F(EventWriterTest, ASeriesIsWrittenTheSecondTimeAndWhenItIsOver) {
@@ -128,8 +129,8 @@ TEST_F(EventWriterTest, AnEventThatWasQuietForLongIsForgotten) {
   limits.per_object = SIZE_MAX;
   auto& events = writer(limits);
   const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (metrics_.text().find("weir_controller_events_written_total 2") == std::string::npos) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << metrics_.text();
+  while (text_of(metrics_).find("weir_controller_events_written_total 2") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << text_of(metrics_);
     events.report(problem("now and then"), "");
     std::this_thread::yield();
   }
@@ -170,7 +171,7 @@ TEST_F(EventWriterTest, NeverWaitsForAServerThatIsAway) {
   auto& events = writer(limits);
   for (int i = 0; i < 20; ++i) events.report(problem("i" + std::to_string(i)), "");
   // One may be under way, three wait.
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_events_dropped_total 1"));
+  EXPECT_THAT(text_of(metrics_), HasSubstr("weir_controller_events_dropped_total 1"));
   writer_.reset();  // nor does the end
 }
 

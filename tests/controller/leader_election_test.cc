@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/metrics_text.h"
 #include "support/scripted_api_server.h"
 #include "support/socket.h"
 
@@ -73,7 +74,8 @@ TEST_F(LeaderElectionTest, ALeaseThatIsNotThereIsCreated) {
   EXPECT_EQ(lease.duration, 2);  // whole seconds, and never less than was asked for
   EXPECT_EQ(lease.transitions, 0);
   EXPECT_EQ(lease.acquired, lease.renewed);
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_is_leader 1\n"));
+  EXPECT_THAT(text_of(metrics_),
+              HasSubstr("leader_election_master_status{name=\"weir-leader\"} 1\n"));
 }
 
 TEST_F(LeaderElectionTest, TheLeaderRenewsIt) {
@@ -103,7 +105,8 @@ TEST_F(LeaderElectionTest, TheTimesInItDoNotCount) {
   server_.wait_requests("GET", 4);
   EXPECT_EQ(holder(), "other");
   EXPECT_FALSE(election_->is_leader());
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_is_leader 0\n"));
+  EXPECT_THAT(text_of(metrics_),
+              HasSubstr("leader_election_master_status{name=\"weir-leader\"} 0\n"));
 }
 
 TEST_F(LeaderElectionTest, ALeaseThatDoesNotChangeForItsDurationIsTaken) {
@@ -132,7 +135,8 @@ TEST_F(LeaderElectionTest, ALeaderStopsWhenAnotherOneHasIt) {
   EXPECT_EQ(told(2), (std::vector{true, false}));
   EXPECT_FALSE(election_->is_leader());
   EXPECT_EQ(holder(), "other");
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_is_leader 0\n"));
+  EXPECT_THAT(text_of(metrics_),
+              HasSubstr("leader_election_master_status{name=\"weir-leader\"} 0\n"));
   election_->stop();
   EXPECT_EQ(holder(), "other") << "what is not ours is not given back";
 }
@@ -145,7 +149,7 @@ TEST_F(LeaderElectionTest, AVersionThatItDoesNotKnowIsReadAgain) {
   const auto before = server_.lease(kPath)->renewed;
   EXPECT_TRUE(eventually([&] { return server_.lease(kPath)->renewed != before; }));
   EXPECT_EQ(told(1), std::vector{true});
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_lease_renewal_failures_total 1\n"));
+  EXPECT_THAT(text_of(metrics_), HasSubstr("weir_controller_lease_renewal_failures_total 1\n"));
 }
 
 TEST_F(LeaderElectionTest, ALeaseThatWasDeletedIsCreatedAgain) {
@@ -203,7 +207,8 @@ TEST_F(LeaderElectionTest, TheEndGivesItBack) {
   EXPECT_EQ(lease.holder, "");
   EXPECT_EQ(lease.duration, 1);
   EXPECT_FALSE(election_->is_leader());
-  EXPECT_THAT(metrics_.text(), HasSubstr("weir_controller_is_leader 0\n"));
+  EXPECT_THAT(text_of(metrics_),
+              HasSubstr("leader_election_master_status{name=\"weir-leader\"} 0\n"));
 }
 
 TEST_F(LeaderElectionTest, TheEndGivesItBackInAnotherVersion) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/loop_thread.h"
+#include "controller/metrics_text.h"
 #include "controller/scripted_proxy.h"
 #include "support/temp_folder.h"
 
@@ -55,9 +56,9 @@ class PushServerTest : public testing::Test {
   /// Until the metrics have this line.
   void wait_for_metric(const std::string& line) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (metrics_.text().find(line + "\n") == std::string::npos) {
+    while (text_of(metrics_).find(line + "\n") == std::string::npos) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << line << " not in\n"
-                                                            << metrics_.text();
+                                                            << text_of(metrics_);
       std::this_thread::yield();
     }
   }

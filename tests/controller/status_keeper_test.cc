@@ -78,7 +78,7 @@ class StatusKeeperTest : public testing::Test {
     return testing::AssertionFailure() << line << " not in\n" << page;
   }
   testing::AssertionResult wrote(const std::string& result, int count) {
-    return counts("weir_controller_status_writes_total{result=\"" + result + "\"}", count);
+    return counts("weir_status_writes_total{kind=\"Ingress\",result=\"" + result + "\"}", count);
   }
   std::size_t requests(const std::string& verb) {
     return static_cast<std::size_t>(std::ranges::count_if(
@@ -171,7 +171,7 @@ TEST_F(StatusKeeperTest, OneThatFollowsWritesNothing) {
   source_->sync();
   server_.wait_requests("GET", 4);
   EXPECT_EQ(requests("PATCH"), 0U);
-  EXPECT_TRUE(counts("weir_controller_is_leader", 0));
+  EXPECT_TRUE(counts("leader_election_master_status{name=\"weir-leader\"}", 0));
 }
 
 TEST_F(StatusKeeperTest, NothingIsElectedBeforeEverythingIsKnown) {
@@ -189,7 +189,7 @@ TEST_F(StatusKeeperTest, OneThatLeadsNoMoreWritesNothing) {
   source_->sync();
   EXPECT_TRUE(wrote("ok", 1));
   server_.put_lease(kLease, {"weir", "weir-leader", "", "other", 3600, 0, "", ""});
-  EXPECT_TRUE(counts("weir_controller_is_leader", 0));
+  EXPECT_TRUE(counts("leader_election_master_status{name=\"weir-leader\"}", 0));
   put("b");
   const auto looks = requests("GET");
   server_.wait_requests("GET", looks + 2);

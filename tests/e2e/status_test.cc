@@ -48,7 +48,7 @@ class Status : public Cluster {
     ASSERT_TRUE(leads(*controller_));
   }
   testing::AssertionResult leads(const ControllerProcess& controller) {
-    if (eventually([&] { return controller.metric("weir_controller_is_leader") == 1; })) {
+    if (eventually([&] { return controller.metric("leader_election_master_status") == 1; })) {
       return testing::AssertionSuccess();
     }
     return testing::AssertionFailure() << all_logs();
@@ -63,7 +63,7 @@ class Status : public Cluster {
   }
   /// Waits for it: the API server shows a write before the controller has counted it.
   testing::AssertionResult wrote(const std::string& result, int count) {
-    const auto series = "weir_controller_status_writes_total{result=\"" + result + "\"}";
+    const auto series = "weir_status_writes_total{kind=\"Ingress\",result=\"" + result + "\"}";
     if (eventually([&] { return controller_->metric(series) == count; })) {
       return testing::AssertionSuccess();
     }
@@ -254,7 +254,7 @@ TEST_F(Status, AnotherOneLeadsWhenTheLeaderIsKilled) {
   lead({kAddress, "--election-ttl=4s"});
   ASSERT_TRUE(shows("web", "192.0.2.1"));
   second_ = run("weir-b", {"--publish-status-address=192.0.2.2", "--election-ttl=4s"});
-  EXPECT_EQ(second_->metric("weir_controller_is_leader"), 0);
+  EXPECT_EQ(second_->metric("leader_election_master_status"), 0);
   controller_->process().signal(SIGKILL);
   EXPECT_EQ(controller_->process().wait(), 128 + SIGKILL);
   EXPECT_TRUE(leads(*second_));
@@ -271,7 +271,7 @@ TEST_F(Status, ALeaderThatIsCutOffHasStoppedBeforeTheNextBegins) {
   second_ = run("weir-b", {"--publish-status-address=192.0.2.2", "--election-ttl=6s"});
   relay.cut();
   EXPECT_TRUE(leads(*second_));
-  EXPECT_EQ(controller_->metric("weir_controller_is_leader"), 0) << all_logs();
+  EXPECT_EQ(controller_->metric("leader_election_master_status"), 0) << all_logs();
   EXPECT_TRUE(shows("web", "192.0.2.2"));
   relay.restore();
   // It sees again, and follows.
@@ -279,7 +279,7 @@ TEST_F(Status, ALeaderThatIsCutOffHasStoppedBeforeTheNextBegins) {
   EXPECT_NE(controller_->process().wait_for_line("can be read again"), "");
   add_ingress("later");
   EXPECT_TRUE(shows("later", "192.0.2.2"));
-  EXPECT_EQ(controller_->metric("weir_controller_is_leader"), 0);
+  EXPECT_EQ(controller_->metric("leader_election_master_status"), 0);
   EXPECT_EQ(api().resource_version("Ingress", "web", ns_), version);
 }
 
@@ -338,7 +338,7 @@ TEST_F(Status, ALeaseThatIsDeletedByHandIsMadeAgain) {
   lead({kAddress, "--election-ttl=4s"});
   EXPECT_TRUE(api().remove("Lease", kLease, "weir"));
   EXPECT_TRUE(eventually([&] { return api().exists("Lease", kLease, "weir"); })) << all_logs();
-  EXPECT_EQ(controller_->metric("weir_controller_is_leader"), 1);
+  EXPECT_EQ(controller_->metric("leader_election_master_status"), 1);
 }
 
 TEST_F(Status, AProblemThatComesAndGoesIsOneEvent) {

@@ -62,8 +62,8 @@ int Faults::open_files() const {
 
 void Faults::expect_nothing_left(int files_before) {
   EXPECT_TRUE(eventually([&] { return open_tunnels() == 0; })) << open_tunnels();
-  EXPECT_TRUE(eventually([&] { return proxy_->metric("weir_proxy_connections_open") == 0; }))
-      << proxy_->metric("weir_proxy_connections_open");
+  EXPECT_TRUE(eventually([&] { return proxy_->metric("weir_connections_active") == 0; }))
+      << proxy_->metric("weir_connections_active");
   // Before, a connection to the admin listener may still have been open.
   EXPECT_TRUE(eventually([&] { return open_files() <= files_before; }))
       << open_files() << " files, before: " << files_before;

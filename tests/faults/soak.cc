@@ -49,7 +49,7 @@ class Soak : public Faults {
 TEST_F(Soak, FiveMinutesOfChangesEndNoneOf500Tunnels) {
   start();
   open(500);
-  const auto generation = [this] { return proxy_->metric("weir_proxy_table_generation"); };
+  const auto generation = [this] { return proxy_->metric("weir_config_generation"); };
   const auto first = generation();
   int rounds = 0;
   for (const auto end = Clock::now() + std::chrono::minutes(5); Clock::now() < end; ++rounds) {

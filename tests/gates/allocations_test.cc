@@ -82,5 +82,18 @@ TEST_F(AllocationGate, Message) {
   EXPECT_LE(taken.own, kMessage + kOnce);
 }
 
+TEST_F(AllocationGate, WhatIsKeptForTheNextRequestIsGivenBack) {
+  auto client = connect();
+  per_unit([&] { request(client); });
+  const auto before = test::allocations_of_threads("worker-0");
+
+  plane_->trim();
+
+  EXPECT_TRUE(test::eventually([&] {
+    request(client);
+    return test::allocations_of_threads("worker-0").own > before.own + 3;
+  }));
+}
+
 }  // namespace
 }  // namespace weir::proxy

@@ -102,6 +102,8 @@ Options read_options(const std::string& text) {
       {"allow-loopback", [](auto& o, const auto&) { o.allow_loopback = true; }},
       {"watch-namespace", [](auto& o, const auto& value) { o.watch_namespace = value; }},
       {"configmap", [](auto& o, const auto& value) { o.config_map = parse_name(value); }},
+      {"tcp-services", [](auto& o, const auto& value) { o.tcp_services = parse_name(value); }},
+      {"udp-services", [](auto& o, const auto& value) { o.udp_services = parse_name(value); }},
       {"ticket-secret", [](auto& o, const auto& value) { o.ticket_secret = parse_name(value); }},
       {"default-backend",
        [](auto& o, const auto& value) { o.default_backend = parse_name(value); }},

@@ -1,6 +1,7 @@
 #include "ingress/config_keys.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -34,6 +35,30 @@ TEST(ConfigKeys, SayWhatTheyMeanUnlessTheyWait) {
       EXPECT_FALSE(key.note.empty()) << key.key;
     }
   }
+}
+
+bool is_taken_key(const std::string& key) {
+  kube::ConfigMap config_map;
+  config_map.data[key] = "true";
+  const auto read = read_global_settings(&config_map);
+  return std::ranges::none_of(read.problems, [](const kube::Problem& problem) {
+    return problem.code == "ConfigMapKeyIgnored";
+  });
+}
+
+TEST(ConfigKeys, EachRowThatMustHaveACaseIsKnown) {
+  std::ifstream rows(WEIR_INGRESS_ROWS);
+  int count = 0;
+  for (std::string row; std::getline(rows, row);) {
+    if (row.starts_with('#') || row.starts_with("--")) continue;
+    ++count;
+    const bool is_annotation = row.find('/') != std::string::npos;
+    EXPECT_TRUE(is_annotation ? find_annotation(row) != nullptr
+                              : find_idle_config_key(row) != nullptr ||
+                                    find_any_twin(row) != nullptr || is_taken_key(row))
+        << row;
+  }
+  EXPECT_GT(count, 170);
 }
 
 }  // namespace

@@ -22,7 +22,12 @@ class World {
   }
 
   kube::Object object() {
-    switch (upto(10)) {
+    switch (upto(13)) {
+      case 13:
+        return config();
+      case 12:
+      case 11:
+        return policy();
       case 10:
         return config_map();
       case 0:
@@ -83,12 +88,18 @@ class World {
     if (upto(1) == 0) {
       ingress_class.meta.annotations["ingressclass.kubernetes.io/is-default-class"] = "true";
     }
+    if (upto(1) == 0) {
+      ingress_class.parameters = kube::ClassParameters{
+          one_of<std::string>({"weir.dev", "weir.dev", "example.com"}), "WeirConfig",
+          one_of<std::string>({"config", "nobody"}), one_of<std::string>({"default", "team"})};
+    }
     return ingress_class;
   }
 
   kube::Service service() {
     auto service = test::service(one_of(services_), one_of<std::int32_t>({80, 81}));
     service.meta.ns = one_of<std::string>({"default", "team"});
+    service.cluster_ip = one_of<std::string>({"10.96.0.1", "None", ""});
     if (upto(2) == 0) service.ports[0].name = "web";
     if (upto(5) == 0) {
       service.type = "ExternalName";
@@ -122,6 +133,8 @@ class World {
     if (upto(4) == 0) secret.data["tls.key"] = "rubbish";
     if (upto(3) == 0) secret.data["tls.ocsp-staple"] = "rubbish";
     if (upto(4) == 0) secret.data.clear();
+    if (upto(2) == 0) secret.data["auth"] = "a:{PLAIN}b";
+    if (upto(3) == 0) secret.data["anna"] = "{PLAIN}c";
     if (upto(1) == 0) secret.data["ca.crt"] = upto(4) == 0 ? "rubbish" : pair.certificate_pem;
     return secret;
   }
@@ -137,7 +150,61 @@ class World {
     return headers;
   }
 
+  kube::Policy policy() {
+    kube::Policy policy;
+    policy.kind = one_of<kube::Kind>({kube::Kind::TunnelPolicy, kube::Kind::BackendPolicy});
+    policy.meta = test::meta(one_of<std::string>({"p1", "p2", "p3"}),
+                             one_of<std::string>({"default", "team"}), upto(2));
+    const bool is_tunnel = policy.kind == kube::Kind::TunnelPolicy;
+    for (int i = upto(2); i >= 0; --i) {
+      if (is_tunnel && upto(1) == 0) {
+        policy.targets.push_back({kube::Kind::Ingress, one_of<std::string>({"i1", "i2", "i3"}),
+                                  one_of<std::string>({"", "", "y.example", "A.x.example"})});
+      } else {
+        policy.targets.push_back(
+            {kube::Kind::Service, one_of(services_), one_of<std::string>({"", "", "web", "no"})});
+      }
+    }
+    const auto set = [&](const std::string& path, const std::vector<std::string>& values) {
+      if (upto(1) == 0) policy.fields[path] = {one_of(values)};
+    };
+    if (is_tunnel) {
+      set("limits.tunnels", {"1", "2", "bad"});
+      set("timeouts.idle", {"1m", "2m"});
+    } else {
+      set("protocol", {"HTTP", "HTTPS"});
+      set("tls.secretName", {"s1", "s2"});
+      set("timeouts.read", {"1m", "2m", "bad"});
+      set("balancing.algorithm", {"Ewma", "RoundRobin"});
+      set("affinity.type", {"Cookie"});
+      set("limits.requestsPerEndpoint", {"1", "2"});
+    }
+    return policy;
+  }
+
+  kube::Policy config() {
+    kube::Policy config;
+    config.kind = kube::Kind::WeirConfig;
+    config.meta = test::meta("config", one_of<std::string>({"default", "team"}));
+    if (upto(1) == 0) config.fields["tunnels.limits.tunnels"] = {one_of<std::string>({"3", "4"})};
+    if (upto(1) == 0) {
+      config.fields["backends.limits.queue"] = {one_of<std::string>({"3", "bad"})};
+    }
+    return config;
+  }
+
+  kube::ConfigMap tcp_services() {
+    kube::ConfigMap map;
+    map.meta = test::meta("tcp");
+    for (int i = upto(3); i > 0; --i) {
+      map.data[one_of<std::string>({"5000", "5001", "80", "x"})] = one_of<std::string>(
+          {"default/v1:80", "team/v2:web", "default/v1:80:PROXY", "default/nobody:1", "bad"});
+    }
+    return map;
+  }
+
   kube::ConfigMap config_map() {
+    if (upto(3) == 0) return tcp_services();
     if (upto(1) == 0) return headers();
     kube::ConfigMap config_map;
     config_map.meta = test::meta("settings");
@@ -186,6 +253,15 @@ class World {
       {"nginx.ingress.kubernetes.io/auth-proxy-set-headers", {"default/headers"}},
       {"nginx.ingress.kubernetes.io/default-backend", {"v1", "v2", "nobody"}},
       {"nginx.ingress.kubernetes.io/custom-http-errors", {"404", "404,503", "bad"}},
+      {"nginx.ingress.kubernetes.io/server-alias",
+       {"a.x.example", "z.example", "z.example,*.x.example", "~bad", "y.example,q.x.example"}},
+      {"nginx.ingress.kubernetes.io/server-alias", {"z.example", "q.x.example"}},
+      {"nginx.ingress.kubernetes.io/service-upstream", {"true", "false"}},
+      {"nginx.ingress.kubernetes.io/mirror-target", {"http://copy.example$request_uri"}},
+      {"weir.dev/plain-http-port", {"81", "web"}},
+      {"nginx.ingress.kubernetes.io/auth-type", {"basic"}},
+      {"nginx.ingress.kubernetes.io/auth-secret", {"s1", "s2"}},
+      {"nginx.ingress.kubernetes.io/auth-secret-type", {"auth-file", "auth-map"}},
   };
   const std::vector<std::string> services_ = {"v1", "v2", "fallback"};
 };
@@ -243,6 +319,7 @@ TEST_P(TranslatorProperty, AnySequenceOfChangesEndsInTheTableOfItsObjects) {
   options.serve_classless = world.upto(1) == 0;
   if (world.upto(1) == 0) options.default_backend = NamespacedName{"default", "fallback"};
   if (world.upto(1) == 0) options.config_map = NamespacedName{"default", "settings"};
+  if (world.upto(1) == 0) options.tcp_services = NamespacedName{"default", "tcp"};
   if (world.upto(1) == 0) options.default_certificate = NamespacedName{"team", "s1"};
   Follower follower(options);
 

@@ -65,6 +65,7 @@ struct Dumper {
     if (forwarded.header != "X-Forwarded-For") out += " forwarded-for=" + forwarded.header;
     if (forwarded.append) out += " append";
     if (forwarded.use_proxy_protocol) out += " proxy-protocol";
+    if (forwarded.trust_address) out += " trust-address";
     for (const auto& network : forwarded.trusted_cidrs) out += " trusted=" + network;
     if (const auto& all = settings.tunnels; all != table::TunnelTotals{}) {
       out += fmt::format(" tunnels={},{}/s,burst {},wait {} ms", all.limit, all.opens_per_second,

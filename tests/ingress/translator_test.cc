@@ -541,5 +541,94 @@ TEST(Translator, DefaultsOfTheConfigMapTouchOnlyWhatHasNoWordOfItsOwn) {
   EXPECT_THAT(keys(translator.apply(std::move(events))), ElementsAre("settings"));
 }
 
+kube::Policy policy(kube::Kind kind, std::string name, kube::PolicyTarget target,
+                    const std::string& field, const std::string& value) {
+  kube::Policy made;
+  made.kind = kind;
+  made.meta = test::meta(std::move(name));
+  made.targets = {std::move(target)};
+  made.fields[field] = {value};
+  return made;
+}
+
+kube::Policy tunnel_policy(kube::PolicyTarget target, const std::string& limit) {
+  return policy(kube::Kind::TunnelPolicy, "p", std::move(target), "limits.tunnels", limit);
+}
+
+TEST_F(TranslatorTest, APolicyOfAnIngressTouchesItsHostsOnly) {
+  put(ingress("a", {rule("a.example", "/", to("shop")), rule("aa.example", "/", to("shop"))}),
+      ingress("b", {rule("b.example", "/", to("shop"))}), test::service("shop"));
+  EXPECT_THAT(put(tunnel_policy({kube::Kind::Ingress, "a", ""}, "1")),
+              ElementsAre("host a.example", "host aa.example"));
+  EXPECT_THAT(put(tunnel_policy({kube::Kind::Ingress, "a", "a.example"}, "1")),
+              ElementsAre("host aa.example"));
+  EXPECT_THAT(put(tunnel_policy({kube::Kind::Ingress, "a", "a.example"}, "2")),
+              ElementsAre("host a.example"));
+  EXPECT_THAT(remove(kube::Kind::TunnelPolicy, "p"), ElementsAre("host a.example"));
+}
+
+TEST_F(TranslatorTest, APolicyOfAServiceTouchesTheHostsThatNameIt) {
+  put(ingress("a", {rule("a.example", "/", to("shop"))}),
+      ingress("b", {rule("b.example", "/", to("other"))}), test::service("shop"),
+      test::service("other"));
+  EXPECT_THAT(put(tunnel_policy({kube::Kind::Service, "shop", ""}, "1")),
+              ElementsAre("host a.example"));
+  EXPECT_THAT(put(policy(kube::Kind::BackendPolicy, "q", {kube::Kind::Service, "other", ""},
+                         "limits.requestsPerEndpoint", "5")),
+              ElementsAre("backend default/other:80"));
+  EXPECT_THAT(put(tunnel_policy({kube::Kind::Service, "shop", ""}, "1")), IsEmpty());
+  EXPECT_THAT(remove(kube::Kind::TunnelPolicy, "p"), ElementsAre("host a.example"));
+  EXPECT_THAT(remove(kube::Kind::BackendPolicy, "q"), ElementsAre("backend default/other:80"));
+}
+
+TEST_F(TranslatorTest, StatusOfAPolicyChangesNothingAndIsKnown) {
+  put(ingress("a", {rule("a.example", "/", to("shop"))}), test::service("shop"));
+  auto written = tunnel_policy({kube::Kind::Service, "shop", ""}, "1");
+  put(written);
+  EXPECT_EQ(last_.judged.size(), 1U);
+  written.meta.resource_version = "2";
+  written.ancestors.push_back({written.targets[0], "weir.dev/ingress", {}});
+  EXPECT_THAT(put(written), IsEmpty());
+  EXPECT_THAT(last_.judged, IsEmpty());
+  EXPECT_EQ(translator_.objects().find_policy(kube::ref_of(written))->ancestors.size(), 1U);
+}
+
+TEST_F(TranslatorTest, APolicyIsJudgedAgainWhenItsTargetComesAndGoes) {
+  const auto waiting = tunnel_policy({kube::Kind::Service, "shop", ""}, "1");
+  put(waiting);
+  const auto reason = [&] {
+    return translator_.policy_verdicts().at(kube::ref_of(waiting)).at(0).conditions.at(0).reason;
+  };
+  EXPECT_EQ(reason(), "TargetNotFound");
+  put(test::service("shop"));
+  EXPECT_EQ(reason(), "Accepted");
+  remove(kube::Kind::Service, "shop");
+  EXPECT_EQ(reason(), "TargetNotFound");
+  remove(kube::Kind::TunnelPolicy, "p");
+  EXPECT_THAT(translator_.policy_verdicts(), IsEmpty());
+}
+
+TEST(TranslatorWithoutClasses, TakesThemByNameInOneNamespace) {
+  Options options;
+  options.watch_namespace = "default";
+  options.ingress_class = "team";
+  options.ingress_class_by_name = true;
+  auto ours = ingress("a", {rule("a.example", "/", to("shop"))});
+  ours.meta.annotations.clear();
+  ours.ingress_class_name = "team";
+  auto others = ingress("b", {rule("b.example", "/", to("shop"))});
+  others.ingress_class_name = "other";
+  kube::SourceEvents events;
+  events.upserts = {ours, others};
+  Translator one_namespace(options);
+  one_namespace.apply(events);
+  EXPECT_TRUE(one_namespace.serves({"default", "a"}));
+  EXPECT_FALSE(one_namespace.serves({"default", "b"}));
+  options.watch_namespace.clear();
+  Translator whole_cluster(options);
+  whole_cluster.apply(std::move(events));
+  EXPECT_FALSE(whole_cluster.serves({"default", "a"})) << "there is no such class";
+}
+
 }  // namespace
 }  // namespace weir::ingress

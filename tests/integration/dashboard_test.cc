@@ -139,7 +139,7 @@ TEST_F(Dashboard, NobodyNoticesAMemberWhoseSynsAreLost) {
   EXPECT_EQ(good_requests(60), 60);
   EXPECT_GT(one_.requests(), 0);
   EXPECT_GT(three_.requests(), 0);
-  EXPECT_GE(proxy_->metric("weir_proxy_upstream_connect_failures_total"), 1);
+  EXPECT_GE(proxy_->metric("weir_upstream_connect_failures_total"), 1);
 }
 
 TEST_F(Dashboard, AMemberThatWasResetNowAndThenStaysIn) {

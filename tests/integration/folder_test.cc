@@ -156,8 +156,8 @@ TEST_F(Folder, AClientThatAsksTooOftenIsRefused) {
                             "nginx.ingress.kubernetes.io/limit-rpm: '1', "
                             "nginx.ingress.kubernetes.io/limit-burst-multiplier: '2'"));
   ASSERT_TRUE(eventually([&] { return status("limited.example") == 503; }));
-  EXPECT_EQ(proxy_->metric("weir_proxy_local_answers_total{reason=\"no_endpoint\"}"), 0);
-  EXPECT_GE(proxy_->metric("weir_proxy_local_answers_total{reason=\"rate_limit\"}"), 1);
+  EXPECT_EQ(proxy_->metric("weir_http_local_responses_total{reason=\"no_endpoint\"}"), 0);
+  EXPECT_GE(proxy_->metric("weir_http_local_responses_total{reason=\"rate_limit\"}"), 1);
 }
 
 TEST_F(Folder, AnErrorPageStandsForAnErrorAndAnswersNameThePublicPlace) {
@@ -254,7 +254,7 @@ TEST_F(Folder, GarbageOnTheHttpPortIs400) {
   auto client = Socket::connect(proxy_->ports().http);
   client.send(std::string("\0\1\2\3garbage\r\n\r\n", 15));
   EXPECT_EQ(receive_response(client).status, 400);
-  EXPECT_EQ(proxy_->metric("weir_proxy_local_answers_total{reason=\"bad_request\""), 1);
+  EXPECT_EQ(proxy_->metric("weir_http_local_responses_total{reason=\"bad_request\""), 1);
 }
 
 TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
@@ -265,8 +265,7 @@ TEST_F(Folder, GarbageOnTheTlsPortEndsTheHandshake) {
   auto plain = Socket::connect(proxy_->ports().https);
   plain.send("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n");
   EXPECT_EQ(receive_response(plain).status, 400) << "plain HTTP on the TLS port";
-  EXPECT_TRUE(eventually(
-      [&] { return proxy_->metric("weir_proxy_tls_handshakes_total{result=\"failed\"") == 2; }));
+  EXPECT_TRUE(eventually([&] { return proxy_->metric("weir_tls_handshake_failures_total") == 2; }));
 }
 
 TEST_F(Folder, AHostIsServedOverTlsByItsName) {

@@ -79,10 +79,9 @@ class Tunnels : public testing::Test {
       const auto host = "other-" + std::to_string(i) + ".example";
       ASSERT_TRUE(eventually([&] { return proxy.get(host).status == 404; })) << host;
     }
-    const auto updates = proxy.metric("weir_proxy_table_updates_total");
+    const auto updates = proxy.metric("weir_config_applies_total");
     folder_.replace("secret.yaml", manifest::tls_secret("secure-tls", "secure.example"));
-    ASSERT_TRUE(
-        eventually([&] { return proxy.metric("weir_proxy_table_updates_total") > updates; }));
+    ASSERT_TRUE(eventually([&] { return proxy.metric("weir_config_applies_total") > updates; }));
   }
 
   Backend app_;
@@ -102,23 +101,21 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
   ASSERT_TRUE(all_echo("before"));
 
   // Changes go on while messages go back and forth; each is seen live before the next is made.
-  const auto updates_before = proxy.metric("weir_proxy_table_updates_total");
+  const auto updates_before = proxy.metric("weir_config_applies_total");
   for (int i = 0; i < 300; ++i) {
-    const auto updates = proxy.metric("weir_proxy_table_updates_total");
+    const auto updates = proxy.metric("weir_config_applies_total");
     change_something(i);
     if (i % 20 == 0) {
       ASSERT_TRUE(all_echo("change " + std::to_string(i))) << i;
     }
     // A removal of what is not there changes nothing.
     if (i % 3 == 1) {
-      ASSERT_TRUE(eventually([&] {
-        return proxy.metric("weir_proxy_table_updates_total") > updates;
-      })) << i
-          << '\n'
+      ASSERT_TRUE(eventually([&] { return proxy.metric("weir_config_applies_total") > updates; }))
+          << i << '\n'
           << controller->process().output();
     }
   }
-  EXPECT_GE(proxy.metric("weir_proxy_table_updates_total") - updates_before, 100);
+  EXPECT_GE(proxy.metric("weir_config_applies_total") - updates_before, 100);
   settle(proxy);
   ASSERT_TRUE(all_echo("after the changes"));
   EXPECT_EQ(proxy.metric("weir_tunnels_active"), 200);
@@ -128,17 +125,17 @@ TEST_F(Tunnels, SurviveOtherPeoplesChangesAndTheControllersDeath) {
   ASSERT_TRUE(all_echo("no controller"));
   EXPECT_EQ(proxy.get("app.example").status, 200);
 
-  const auto updates = proxy.metric("weir_proxy_table_updates_total");
+  const auto updates = proxy.metric("weir_config_applies_total");
   controller = std::make_unique<ControllerProcess>(source_, socket_);
   ASSERT_TRUE(eventually([&] {
     return controller->metric("weir_controller_proxies_connected") == 1 &&
-           proxy.metric("weir_proxy_control_connected") == 1;
+           proxy.metric("weir_channel_connected") == 1;
   }));
   ASSERT_TRUE(eventually(
       [&] { return controller->metric("weir_controller_updates_acknowledged_total") == 1; }));
   EXPECT_EQ(controller->metric("weir_controller_resources_sent_total"), 0)
       << "the update after the reconnect is empty";
-  EXPECT_EQ(proxy.metric("weir_proxy_table_updates_total"), updates + 1);
+  EXPECT_EQ(proxy.metric("weir_config_applies_total"), updates + 1);
   ASSERT_TRUE(all_echo("controller is back"));
   EXPECT_EQ(proxy.metric("weir_tunnels_active"), 200);
   EXPECT_EQ(proxy.metric("weir_tunnels_closed_total"), 0);

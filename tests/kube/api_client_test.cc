@@ -5,13 +5,16 @@
 #include <unistd.h>
 
 #include <future>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "support/scripted_api_server.h"
+#include "support/socket.h"
 #include "support/temp_folder.h"
 #include "support/test_ca.h"
+#include "util/log.h"
 
 namespace weir::kube {
 namespace {
@@ -150,6 +153,98 @@ TEST(ApiClient, ReadsTheTokenAgainAfter401) {
   EXPECT_EQ(get(client).status, ApiStatus::Ok);
 }
 
+TEST(ApiClient, SaysAsWhomItActs) {
+  ScriptedApiServer server;
+  ClusterAccess access;
+  access.server = server.url();
+  access.user = "u";
+  access.password = "p";
+  access.as = {"admin", "7", {"g"}, {{"acme.com/project", {"x"}}}};
+  ApiClient client(credentials(std::move(access)), {});
+  EXPECT_EQ(get(client).status, ApiStatus::Ok);
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 1u);
+  const auto& headers = requests[0].headers;
+  EXPECT_EQ(headers.at("Authorization"), "Basic dTpw");
+  EXPECT_EQ(headers.at("Impersonate-User"), "admin");
+  EXPECT_EQ(headers.at("Impersonate-Uid"), "7");
+  EXPECT_EQ(headers.at("Impersonate-Group"), "g");
+  EXPECT_EQ(headers.at("Impersonate-Extra-acme.com%2Fproject"), "x");
+}
+
+TEST(ApiClient, UnderstandsGzip) {
+  static constexpr char kZipped[] =
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57"
+      "\x28\xc9\x48\x2d\x4a\x05\x00\x50\xe9\x12\x6d\x0b\x00\x00\x00";
+  const std::string zipped(kZipped, sizeof kZipped - 1);
+  std::promise<std::string> head;
+  test::Backend server([&](test::Socket& client) {
+    head.set_value(test::receive_head(client));
+    client.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: " +
+                std::to_string(zipped.size()) + "\r\n\r\n" + zipped);
+  });
+  ApiClient client(credentials_for("http://127.0.0.1:" + std::to_string(server.port())), {});
+  std::string body;
+  EXPECT_EQ(get(client, &body).status, ApiStatus::Ok);
+  EXPECT_EQ(body, "hello there");
+  EXPECT_THAT(head.get_future().get(), HasSubstr("Accept-Encoding: gzip\r\n"));
+}
+
+TEST(ApiClient, ReadsWarnings) {
+  EXPECT_EQ(warning_text(R"(299 - "v1beta1 is deprecated")"), "v1beta1 is deprecated");
+  EXPECT_EQ(warning_text(R"(299 kube "a \"b\" \\ c" "Sat, 25 Aug 2012 23:34:45 GMT")"),
+            R"(a "b" \ c)");
+  EXPECT_EQ(warning_text("299 - \"a\nb"), "a b");
+  EXPECT_EQ(warning_text("299 - \"" + std::string(999, 'x')).size(), 256u);
+  for (const char* other : {"", "299", "299 - text", "199 - \"x\"", "\"x\""}) {
+    EXPECT_EQ(warning_text(other), "") << other;
+  }
+}
+
+TEST(ApiClient, LogsWarningsOnceATextWhoeverAsks) {
+  ScriptedApiServer server;
+  ApiClient one(credentials_for(server.url()), {});
+  ApiClient two(credentials_for(server.url()), {});
+  util::log::init("test", util::log::Level::Info);
+  ::testing::internal::CaptureStderr();
+  for (auto* client : {&one, &one, &two}) {
+    server.answer_next("list", {200, "{}", {{"Warning", R"(299 - "this test warns you")"}}});
+    EXPECT_EQ(get(*client).status, ApiStatus::Ok);
+  }
+  const auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("the API server says: this test warns you"));
+  EXPECT_EQ(log.find("this test"), log.rfind("this test")) << log;
+}
+
+/// Passes one connection on, to wherever CONNECT says, and keeps what it was asked.
+class ConnectProxy {
+ public:
+  explicit ConnectProxy(std::uint16_t target)
+      : backend_([this, target](test::Socket& client) {
+          head_.set_value(test::receive_head(client));
+          client.send("HTTP/1.1 200 Connection established\r\n\r\n");
+          auto server = test::Socket::connect(target);
+          std::thread back([&] { pass(server, client); });
+          pass(client, server);
+          back.join();
+        }) {}
+
+  std::string url() const { return "http://me:pw@127.0.0.1:" + std::to_string(backend_.port()); }
+  std::string head() { return head_.get_future().get(); }
+
+ private:
+  static void pass(test::Socket& from, test::Socket& to) {
+    for (;;) {
+      const auto bytes = from.receive();
+      if (bytes.empty() || !to.send(bytes)) break;
+    }
+    to.shutdown_write();
+  }
+
+  std::promise<std::string> head_;
+  test::Backend backend_;
+};
+
 class ApiClientTlsTest : public ::testing::Test {
  protected:
   ApiReply ask(const test::PemPair& server_certificate, ClusterAccess access) {
@@ -199,6 +294,23 @@ TEST_F(ApiClientTlsTest, TakesAClientCertificate) {
   EXPECT_THAT(ask(ca_.issue("IP:127.0.0.1"), access).detail, HasSubstr("client key"));
   access.client_certificate.data = "nonsense";
   EXPECT_THAT(ask(ca_.issue("IP:127.0.0.1"), access).detail, HasSubstr("client certificate"));
+}
+
+TEST_F(ApiClientTlsTest, GoesThroughAProxy) {
+  ScriptedApiServer server(ca_.issue("DNS:api.example"));
+  const auto address = *parse_server_url(server.url());
+  ConnectProxy proxy(static_cast<std::uint16_t>(address.port));
+  auto access = trusting(ca_);
+  access.server = "https://api.example:6443";
+  access.proxy_url = proxy.url();
+  {
+    ApiClient client(credentials(access), {});
+    EXPECT_EQ(get(client).status, ApiStatus::Ok);
+  }
+  EXPECT_EQ(server.requests().size(), 1u);
+  const auto head = proxy.head();
+  EXPECT_THAT(head, ::testing::StartsWith("CONNECT api.example:6443 HTTP/1.1\r\n"));
+  EXPECT_THAT(head, HasSubstr("Proxy-Authorization: Basic bWU6cHc="));
 }
 
 TEST(ApiClient, SaysThatNobodyIsThere) {

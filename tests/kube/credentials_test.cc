@@ -161,13 +161,54 @@ TEST_F(CredentialsTest, MergesTheFilesOfTheEnvironment) {
 
 TEST_F(CredentialsTest, SaysWhatItDoesNotSupport) {
   options_.kubeconfig = folder_.path("config");
-  for (const char* user : {"{exec: {command: aws}}", "{auth-provider: {name: gcp}}", "{as: admin}",
-                           "{username: a, password: b}"}) {
+  for (const char* user : {"{exec: {command: aws}}", "{auth-provider: {name: gcp}}"}) {
     folder_.write("config", kubeconfig("{server: 'https://a'}", user));
     EXPECT_EQ(refused().code, util::Error::Code::Unsupported) << user;
   }
-  folder_.write("config", kubeconfig("{server: 'https://a', proxy-url: 'http://p'}", "{}"));
-  EXPECT_EQ(refused().code, util::Error::Code::Unsupported);
+  for (const char* cluster : {"{server: 'https://a', proxy-url: 'socks5://p'}",
+                              "{server: 'https://a', proxy-url: p, tls-server-name: b}"}) {
+    folder_.write("config", kubeconfig(cluster, "{}"));
+    const auto opened = Credentials::open(found());
+    ASSERT_FALSE(opened) << cluster;
+    EXPECT_EQ(opened.error().code, util::Error::Code::Unsupported) << cluster;
+  }
+}
+
+TEST_F(CredentialsTest, ReadsAsWhomToActAndPasswords) {
+  options_.kubeconfig = folder_.path("config");
+  folder_.write("config",
+                kubeconfig("{server: 'https://a'}",
+                           "{username: u, password: p, as: admin, as-uid: '7', as-groups: "
+                           "[g, h], as-user-extra: {scopes: [x, y]}}"));
+  const auto credentials = open(found());
+  EXPECT_EQ(credentials->password(), std::pair(std::string("u"), std::string("p")));
+  const auto& as = credentials->as();
+  EXPECT_EQ(as.user, "admin");
+  EXPECT_EQ(as.uid, "7");
+  EXPECT_EQ(as.groups, (std::vector<std::string>{"g", "h"}));
+  EXPECT_EQ(as.extra.at("scopes"), (std::vector<std::string>{"x", "y"}));
+
+  folder_.write("config", kubeconfig("{server: 'https://a'}", "{as-groups: [g]}"));
+  EXPECT_THAT(refused().detail, HasSubstr("need \"as\""));
+  folder_.write("config", kubeconfig("{server: 'https://a'}", R"({as: "a\nb"})"));
+  const auto opened = Credentials::open(found());
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("act as"));
+}
+
+TEST_F(CredentialsTest, TheKubeconfigsProxyGoesBeforeTheEnvironments) {
+  options_.kubeconfig = folder_.path("config");
+  environment_["HTTPS_PROXY"] = "http://env:3128";
+  folder_.write("config", kubeconfig("{server: 'https://a', proxy-url: 'http://own:1'}", "{}"));
+  EXPECT_EQ(open(found())->proxy()->host, "own");
+  folder_.write("config", kubeconfig("{server: 'https://a'}", "{}"));
+  EXPECT_EQ(open(found())->proxy()->host, "env");
+  environment_["no_proxy"] = "b, a";
+  EXPECT_EQ(open(found())->proxy(), std::nullopt);
+  folder_.write("config", kubeconfig("{server: 'http://c'}", "{}"));
+  EXPECT_EQ(open(found())->proxy(), std::nullopt);
+  environment_["http_proxy"] = "plain";
+  EXPECT_EQ(open(found())->proxy(), (HttpProxy{"plain", 80, "", ""}));
 }
 
 TEST_F(CredentialsTest, RefusesBrokenKubeconfigs) {

@@ -345,5 +345,61 @@ TEST(DecodeWatch, ABrokenObjectStillHasANameAndAVersion) {
   EXPECT_EQ(decoded.problems[0].field, "data[tls.crt]");
 }
 
+TEST(DecodePolicy, TakesFieldsByTheirPath) {
+  const auto policy = manifest<Policy>(R"({"apiVersion":"weir.dev/v1alpha1","kind":"TunnelPolicy",
+      "metadata":{"name":"chat","generation":3},
+      "spec":{"targetRefs":[{"group":"","kind":"Service","name":"chat","sectionName":"ws"},
+                            {"group":"networking.k8s.io","kind":"Ingress","name":"web"}],
+              "websocket":false,"timeouts":{"idle":"1h"},"limits":{"tunnels":7},
+              "upgradeProtocols":["a","b"],"drain":null},
+      "status":{"ancestors":[{"ancestorRef":{"group":"","kind":"Service","name":"chat"},
+        "controllerName":"weir.dev/ingress",
+        "conditions":[{"type":"Accepted","status":"True","reason":"Accepted","message":"m",
+                       "observedGeneration":2,"lastTransitionTime":"2026-01-01T00:00:00Z"}]}]}})");
+  EXPECT_EQ(policy.generation, 3);
+  EXPECT_THAT(policy.targets, ElementsAre(PolicyTarget{Kind::Service, "chat", "ws"},
+                                          PolicyTarget{Kind::Ingress, "web", ""}));
+  EXPECT_THAT(policy.fields, ElementsAre(Pair("limits.tunnels", ElementsAre("7")),
+                                         Pair("timeouts.idle", ElementsAre("1h")),
+                                         Pair("upgradeProtocols", ElementsAre("a", "b")),
+                                         Pair("websocket", ElementsAre("false"))));
+  ASSERT_THAT(policy.ancestors, SizeIs(1));
+  EXPECT_EQ(policy.ancestors[0].target, (PolicyTarget{Kind::Service, "chat", ""}));
+  EXPECT_EQ(policy.ancestors[0].conditions[0],
+            (Condition{"Accepted", true, "Accepted", "m", 2, "2026-01-01T00:00:00Z"}));
+}
+
+TEST(DecodePolicy, RefusesTargetsThatCannotBe) {
+  const auto with = [](const std::string& kind, const std::string& targets) {
+    return refused(R"({"apiVersion":"weir.dev/v1alpha1","kind":")" + kind +
+                   R"(","metadata":{"name":"p"},"spec":{"targetRefs":)" + targets + "}}");
+  };
+  EXPECT_THAT(with("TunnelPolicy", "[]"), ElementsAre("spec.targetRefs"));
+  EXPECT_THAT(with("TunnelPolicy", R"([{"group":"x","kind":"Service","name":"a"}])"),
+              ElementsAre("spec.targetRefs[0]"));
+  EXPECT_THAT(with("TunnelPolicy", R"([{"kind":"Service"}])"),
+              ElementsAre("spec.targetRefs[0].name"));
+  EXPECT_THAT(
+      with("BackendPolicy", R"([{"group":"networking.k8s.io","kind":"Ingress","name":"a"}])"),
+      ElementsAre("spec.targetRefs[0]"));
+}
+
+TEST(DecodePolicy, WhatIsNestedDeeplyIsRefused) {
+  std::string spec = "1";
+  for (int i = 0; i < 20; ++i) spec = "{\"a\":" + spec + '}';
+  EXPECT_THAT(refused(R"({"apiVersion":"weir.dev/v1alpha1","kind":"WeirConfig",)"
+                      R"("metadata":{"name":"c"},"spec":)" +
+                      spec + '}'),
+              ElementsAre("spec.a.a.a.a"));
+}
+
+TEST(DecodeIngressClass, HasParameters) {
+  const auto object = manifest<IngressClass>(
+      R"({"apiVersion":"networking.k8s.io/v1","kind":"IngressClass","metadata":{"name":"c"},
+      "spec":{"controller":"weir.dev/ingress","parameters":{"apiGroup":"weir.dev",
+      "kind":"WeirConfig","name":"public","scope":"Namespace","namespace":"weir"}}})");
+  EXPECT_EQ(object.parameters, (ClassParameters{"weir.dev", "WeirConfig", "public", "weir"}));
+}
+
 }  // namespace
 }  // namespace weir::kube

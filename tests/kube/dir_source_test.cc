@@ -40,7 +40,8 @@ class DirSourceTest : public ::testing::Test {
     ASSERT_TRUE(source) << source.error().detail;
     source_ = std::move(*source);
     source_->start(recorder_.sink());
-    recorder_.wait("first scan", [](const auto& s) { return s.synced.size() == 6; });
+    recorder_.wait("first scan",
+                   [](const auto& s) { return s.synced.size() == std::size(kObjectKinds); });
   }
   void write(const std::string& name, const std::string& text) {
     folder_.write("root/" + name, text);

@@ -4,6 +4,7 @@
 #include "kube/api_source.h"
 #include "kube/recorder.h"
 #include "support/scripted_api_server.h"
+#include "support/socket.h"
 #include "support/temp_folder.h"
 
 namespace weir::kube {
@@ -39,7 +40,8 @@ class ListWatchTest : public ::testing::Test {
   void start() {
     auto credentials = Credentials::open(access_);
     ASSERT_TRUE(credentials) << credentials.error().detail;
-    source_ = std::make_unique<ApiSource>(*credentials, options_);
+    credentials_ = *credentials;
+    source_ = std::make_unique<ApiSource>(credentials_, options_);
     source_->start(recorder_.sink());
   }
   void put(const std::string& name, const std::string& value) {
@@ -66,6 +68,7 @@ class ListWatchTest : public ::testing::Test {
   ClusterAccess access_;
   ApiSourceOptions options_;
   Recorder recorder_;
+  std::shared_ptr<Credentials> credentials_;
   std::unique_ptr<ApiSource> source_;
 };
 
@@ -150,6 +153,44 @@ TEST_F(ListWatchTest, ListsAgainWhenItsVersionIsGone) {
     ASSERT_THAT(state.calls, SizeIs(calls + 1));
     EXPECT_THAT(state.calls.back().removes, ElementsAre(ref("goes")));
   }
+}
+
+TEST_F(ListWatchTest, CountsWhatHappens) {
+  put("a", "1");
+  start();
+  server_.wait_requests("watch", 1);
+  server_.end_watches();
+  server_.wait_requests("watch", 2);
+  put("a", "2");
+  wait_value("a", "2");
+  server_.go_away();
+  server_.remove(kPath, "a");
+  server_.compact();
+  server_.come_back();
+  server_.wait_requests("list", 2);
+  const auto watched = [this] { return credentials_->stats().now().kinds[Kind::ConfigMap]; };
+  const auto restarts = [&](WatchEnd end) {
+    return watched().restarts[static_cast<std::size_t>(end)];
+  };
+  const auto lists = [&](ListReason reason) {
+    return watched().lists[static_cast<std::size_t>(reason)];
+  };
+  EXPECT_TRUE(test::eventually([&] { return lists(ListReason::Gone) == 1; }));
+  EXPECT_EQ(lists(ListReason::Initial), 1U);
+  EXPECT_EQ(restarts(WatchEnd::Eof), 1U);
+  EXPECT_EQ(restarts(WatchEnd::Gone), 1U);
+  EXPECT_GE(restarts(WatchEnd::Error), 1U);
+  EXPECT_GT(watched().last_event, 1e9);
+  EXPECT_EQ(credentials_->stats().now().kinds.size(), 1U);
+  // Two lists and the first watch; what was still under way broke off.
+  const auto numbers = credentials_->stats().now();
+  EXPECT_GE(numbers.requests.at({"GET", "200"}), 3U);
+  EXPECT_GE(numbers.requests.at({"GET", "<error>"}), 1U);
+  std::uint64_t timed = 0;
+  for (const auto count : numbers.times.at("GET").buckets) timed += count;
+  std::uint64_t asked = 0;
+  for (const auto& [what, count] : numbers.requests) asked += count;
+  EXPECT_EQ(timed, asked);
 }
 
 TEST_F(ListWatchTest, ReadsPages) {
@@ -397,17 +438,111 @@ TEST_F(ListWatchTest, AsksForWhatIsNeededOnly) {
   options_.kinds = {kObjectKinds.begin(), kObjectKinds.end()};
   options_.list_watch.watch_namespace = "team";
   start();
-  recorder_.wait("sync", [](const auto& s) { return s.synced.size() == 6; });
+  recorder_.wait("sync", [](const auto& s) { return s.synced.size() == 9; });
   std::map<std::string, ScriptedApiServer::Request> by_path;
-  for (const auto& r : server_.wait_requests("watch", 6)) by_path[r.path] = r;
+  for (const auto& r : server_.wait_requests("watch", 9)) by_path[r.path] = r;
   const std::string secrets = "/api/v1/namespaces/team/secrets";
   const std::string slices = "/apis/discovery.k8s.io/v1/namespaces/team/endpointslices";
   EXPECT_TRUE(by_path.contains("/apis/networking.k8s.io/v1/namespaces/team/ingresses"));
   EXPECT_TRUE(by_path.contains("/apis/networking.k8s.io/v1/ingressclasses"));
   EXPECT_TRUE(by_path.contains("/api/v1/namespaces/team/services"));
   EXPECT_TRUE(by_path.contains("/api/v1/namespaces/team/configmaps"));
+  EXPECT_TRUE(by_path.contains("/apis/weir.dev/v1alpha1/namespaces/team/tunnelpolicies"));
+  EXPECT_TRUE(by_path.contains("/apis/weir.dev/v1alpha1/namespaces/team/backendpolicies"));
+  EXPECT_TRUE(by_path.contains("/apis/weir.dev/v1alpha1/namespaces/team/weirconfigs"));
   EXPECT_EQ(by_path[secrets].parameter("fieldSelector"), "type!=helm.sh/release.v1");
   EXPECT_EQ(by_path[slices].parameter("labelSelector"), "kubernetes.io/service-name");
+}
+
+/// Weir's own kinds, of which nothing may be there.
+class AbsentKind : public ListWatchTest {
+ protected:
+  AbsentKind() {
+    options_.kinds = {Kind::TunnelPolicy};
+    options_.list_watch.absent_retry = milliseconds(1);
+  }
+
+  void put_policy(const std::string& name) {
+    server_.put(kPolicies, name,
+                R"("spec":{"targetRefs":[{"group":"","kind":"Service","name":"a"}]})");
+  }
+  void wait_policies(std::size_t count) {
+    recorder_.wait("policies", [&](const auto& s) { return s.objects.size() == count; });
+  }
+
+  const std::string kPolicies = "/apis/weir.dev/v1alpha1/tunnelpolicies";
+  const ScriptedApiServer::Answer kNotFound{404, "404 page not found", {}};
+};
+
+TEST_F(AbsentKind, IsAsGoodAsAnEmptyListUntilItIsThere) {
+  server_.answer_next("list", kNotFound);
+  server_.answer_next("list", kNotFound);
+  server_.answer_next("list", kNotFound);
+  put_policy("a");
+  start();
+  const auto state =
+      recorder_.wait("sync", [](const auto& s) { return s.synced.contains(Kind::TunnelPolicy); });
+  EXPECT_THAT(state.calls, SizeIs(2)) << "told once";
+  wait_policies(1);
+  put_policy("b");
+  wait_policies(2);
+  EXPECT_EQ(lists(), 4u);
+}
+
+TEST_F(AbsentKind, ThatGoesTakesItsObjectsAlong) {
+  put_policy("a");
+  start();
+  wait_policies(1);
+  server_.wait_requests("watch", 1);
+  server_.answer_next("watch", kNotFound);
+  server_.answer_next("list", kNotFound);
+  server_.end_watches();
+  recorder_.wait("gone", [](const auto& s) { return s.calls.back().removes.size() == 1; });
+  wait_policies(1);  // it is there again
+}
+
+TEST_F(AbsentKind, ThatMayNotBeReadIsAsGoodAsAnEmptyList) {
+  server_.answer_next("list", {403, R"({"message":"forbidden"})", {}});
+  put_policy("a");
+  start();
+  recorder_.wait("sync", [](const auto& s) { return s.synced.contains(Kind::TunnelPolicy); });
+  wait_policies(1);
+}
+
+TEST_F(ListWatchTest, ClassesThatNoRoleCanAllowToReadAreNone) {
+  options_.kinds = {Kind::IngressClass};
+  options_.list_watch.watch_namespace = "team";
+  options_.list_watch.absent_retry = std::chrono::hours(1);
+  server_.answer_next("list", {403, R"({"message":"forbidden"})", {}});
+  start();
+  recorder_.wait("sync", [](const auto& s) { return s.synced.contains(Kind::IngressClass); });
+  EXPECT_EQ(lists(), 1u);
+}
+
+TEST_F(ListWatchTest, ClassesOfTheWholeClusterMustBeRead) {
+  options_.kinds = {Kind::IngressClass};
+  server_.answer_next("list", {403, R"({"message":"forbidden"})", {}});
+  server_.answer_next("list", {403, R"({"message":"forbidden"})", {}});
+  start();
+  const auto state =
+      recorder_.wait("sync", [](const auto& s) { return s.synced.contains(Kind::IngressClass); });
+  EXPECT_EQ(lists(), 3u);
+}
+
+TEST_F(ListWatchTest, SecretsAreWatchedWhereTheyMayBeRead) {
+  options_.kinds = {Kind::Secret};
+  options_.secrets = {{"edge", "tls"}, {"team", ""}};
+  options_.list_watch.backoff_max = milliseconds(1);
+  server_.answer_next("list", {403, R"({"message":"forbidden"})", {}});
+  start();
+  recorder_.wait("sync", [](const auto& s) { return s.synced.contains(Kind::Secret); });
+  EXPECT_EQ(lists(), 3u) << "synced with the last one";
+  std::map<std::string, std::string> selectors;
+  for (const auto& r : server_.wait_requests("watch", 2)) {
+    selectors[r.path] = r.parameter("fieldSelector");
+  }
+  EXPECT_EQ(selectors["/api/v1/namespaces/edge/secrets"], "metadata.name=tls");
+  EXPECT_EQ(selectors["/api/v1/namespaces/team/secrets"], "type!=helm.sh/release.v1");
 }
 
 TEST(ListWatchTls, WorksOverHttps) {

@@ -17,7 +17,7 @@ inline std::string take_request_id(std::string& head) {
   constexpr std::string_view kName = "\r\nX-Request-ID: ";
   const auto at = head.find(kName);
   if (at == std::string::npos) return {};
-  const auto value = head.substr(at + kName.size(), head.find("\r\n", at + 2) - at - kName.size());
+  auto value = head.substr(at + kName.size(), head.find("\r\n", at + 2) - at - kName.size());
   if (value.size() != 32 || value.find_first_not_of("0123456789abcdef") != value.npos) return {};
   head.erase(at, kName.size() + value.size());
   return value;

@@ -623,6 +623,23 @@ TEST_F(TunnelHandshake, Pain39_HowTunnelsEndSaysNothingAboutTheEndpoint) {
   EXPECT_EQ(ejections(), 1U) << "refused connects do";
 }
 
+TEST_F(TunnelHandshake, Pain11_AClientThatPrefersHttp2IsSpokenToInHttp1) {
+  Backend app(agreeing());
+  start();
+  serve_one_host(app);
+  test::TlsOptions options;
+  options.protocols = {"h2", "http/1.1"};
+  test::TlsClient browser(options);
+  auto client = browser.connect(https_port_, "a");
+  ASSERT_TRUE(client.is_open()) << browser.reason();
+  const unsigned char* protocol = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(client.ssl(), &protocol, &size);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(protocol), size), "http/1.1");
+  ASSERT_TRUE(test::open_websocket(client, "a"));
+  EXPECT_TRUE(carries(client));
+}
+
 TEST_F(TunnelHandshake, Pain40_ABackendThatPrefersHttp2IsSpokenToInHttp1) {
   test::TlsOptions options;
   options.certificate = test::TestCa().issue("DNS:app");

@@ -35,6 +35,9 @@ std::string list_type(const std::string& path) {
   if (ends("endpointslices")) return type("discovery.k8s.io/v1", "EndpointSliceList");
   if (ends("services")) return type("v1", "ServiceList");
   if (ends("secrets")) return type("v1", "SecretList");
+  if (ends("tunnelpolicies")) return type("weir.dev/v1alpha1", "TunnelPolicyList");
+  if (ends("backendpolicies")) return type("weir.dev/v1alpha1", "BackendPolicyList");
+  if (ends("weirconfigs")) return type("weir.dev/v1alpha1", "WeirConfigList");
   return type("v1", "ConfigMapList");
 }
 

@@ -56,11 +56,24 @@ SSL_CTX* make_context(const SSL_METHOD* method, const TlsOptions& options) {
   return context;
 }
 
+/// RFC 7301 §3.1.
+std::string alpn_of(const std::vector<std::string>& protocols) {
+  std::string list;
+  for (const auto& protocol : protocols) {
+    list += static_cast<char>(protocol.size());
+    list += protocol;
+  }
+  return list;
+}
+
 }  // namespace
 
 TlsClient::TlsClient(const TlsOptions& options)
     : context_(make_context(TLS_client_method(), options)) {
   SSL_CTX_set_app_data(context_, this);
+  const auto protocols = alpn_of(options.protocols);
+  must(SSL_CTX_set_alpn_protos(context_, reinterpret_cast<const unsigned char*>(protocols.data()),
+                               static_cast<unsigned int>(protocols.size())) == 0);
   SSL_CTX_set_session_cache_mode(context_,
                                  SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context_, [](SSL* ssl, SSL_SESSION* session) {
@@ -115,10 +128,7 @@ int TlsClient::version(const Socket& socket) {
 TlsServer::TlsServer(const TlsOptions& options)
     : context_(make_context(TLS_server_method(), options)) {
   SSL_CTX_set_session_id_context(context_, reinterpret_cast<const unsigned char*>("test"), 4);
-  for (const auto& protocol : options.protocols) {
-    protocols_ += static_cast<char>(protocol.size());
-    protocols_ += protocol;
-  }
+  protocols_ = alpn_of(options.protocols);
   if (protocols_.empty()) return;
   SSL_CTX_set_alpn_select_cb(
       context_,

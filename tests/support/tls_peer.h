@@ -22,7 +22,7 @@ struct TlsOptions {
   std::string groups;
   bool ask_for_certificate = false;    ///< a server, of its clients
   bool ask_for_status = false;         ///< a client, for an OCSP response
-  std::vector<std::string> protocols;  ///< ALPN of a server, preferred first; empty: none
+  std::vector<std::string> protocols;  ///< ALPN, preferred first; empty: none
 };
 
 /// A client that keeps the session of its last connection. One thread's.

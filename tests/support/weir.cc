@@ -111,7 +111,7 @@ ControllerProcess::ControllerProcess(const std::string& source, const std::strin
 
 bool settled(const ControllerProcess& controller, const ProxyProcess& proxy) {
   return eventually([&] {
-    return proxy.metric("weir_proxy_table_generation") ==
+    return proxy.metric("weir_config_generation") ==
            controller.metric("weir_controller_table_generation");
   });
 }

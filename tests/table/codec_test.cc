@@ -169,7 +169,7 @@ Settings strict() {
 /// With settings that no other here has.
 Settings connected() {
   Settings made;
-  made.connections = {75'000, 1'000, 60'000, 61'000, 5'000, 32'768,
+  made.connections = {75'000, 1'000, 60'000, 61'000, 5'000,    32'768,
                       8'192,  320,   59'000, 10'000, 3'600'000};
   made.unlogged_uris = {"/up", "~^/live"};
   made.odd_names_in_headers = true;
@@ -190,7 +190,7 @@ Host paced() {
   rules.speaks_http_1_0 = true;
   rules.close_endpoints = true;
   ExternalAuth auth;
-  auth.target = {{Source::Literal, "/"}};
+  auth.target = {{Source::RequestUri, ""}};
   auth.cache_key = {{Source::User, ""}, {Source::Header, "cookie"}};
   auth.cache_times = {{{200, 202}, 300'000}, {{401}, 0}};
   rules.access.external = auth;
@@ -740,8 +740,9 @@ TEST(Codec, RefusesPacesAndNamesThatCannotBe) {
             "routes[0].rules.via is not a name for Via");
   EXPECT_EQ(with([](RouteRules& rules) { rules.unanswered_status = 200; }),
             "routes[0].rules.unanswered_status is no error");
-  EXPECT_THAT(with([](RouteRules& rules) { rules.access.external->cache_times[0].statuses = {99}; }),
-              HasSubstr("cache_times[0].statuses has something"));
+  EXPECT_THAT(
+      with([](RouteRules& rules) { rules.access.external->cache_times[0].statuses = {99}; }),
+      HasSubstr("cache_times[0].statuses has something"));
 }
 
 TEST(Codec, NamesTheKindsThatAreSecret) {

@@ -23,10 +23,15 @@ using test::IoThread;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-AdminAnswer page(std::string_view path) {
+AdminAnswer page(const AdminRequest& request) {
+  const auto path = request.path;
   if (path == "/healthz") return probe_answer("");
   if (path == "/readyz") return probe_answer("draining");
-  if (path == "/metrics") return metrics_answer("weir 1\n");
+  if (path == "/metrics") {
+    MetricFamilies families;
+    families.gauge("weir", "One.").add(1);
+    return metrics_answer(families.all(), request.accept);
+  }
   return not_found_answer();
 }
 
@@ -100,7 +105,7 @@ TEST_F(AdminServerTest, AnswersSeveralRequestsOfAConnection) {
 
   EXPECT_THAT(all, StartsWith("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(all, HasSubstr("HTTP/1.1 404 Not Found\r\n"));
-  EXPECT_THAT(all, HasSubstr("Content-Length: 7\r\n"));
+  EXPECT_THAT(all, HasSubstr("Content-Length: 42\r\n"));
   EXPECT_TRUE(all.ends_with("\r\n\r\n"));  // HEAD has no body
 }
 
@@ -122,7 +127,7 @@ TEST_F(AdminServerTest, AnswersMetricsAsText) {
   client.write("GET /metrics HTTP/1.0\r\n\r\n");
   const auto all = client.read();
   EXPECT_THAT(all, HasSubstr("text/plain; version=0.0.4"));
-  EXPECT_TRUE(all.ends_with("\r\n\r\nweir 1\n"));
+  EXPECT_TRUE(all.ends_with("\nweir 1\n"));
 }
 
 TEST_F(AdminServerTest, HangsUpOnWhatIsNoRequest) {

@@ -210,20 +210,33 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- define "weir.metricsCompat" -}}
+{{- if .Values.controller.metrics.compat.ingressNginx }}
+- --metrics-compat=ingress-nginx
+{{- $class := .Values.controller.ingressClassResource.controllerValue }}
+{{- if not (has $class (list "weir.dev/ingress" "k8s.io/ingress-nginx")) }}
+- --metrics-compat-class={{ $class }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "weir.controllerArgs" -}}
 {{- $controller := .Values.controller -}}
 {{- $class := $controller.ingressClassResource -}}
 - --source=kube
 - --socket=/run/weir/weir.sock
 - --metrics-listen=:{{ $controller.metrics.controllerPort }}
+{{- include "weir.metricsCompat" . }}
 - --configmap={{ include "weir.configMapNamespace" . }}/{{ include "weir.fullname" . }}
 - --controller-class={{ $class.controllerValue }}
 {{- if eq $class.controllerValue "weir.dev/ingress" }}
 - --controller-class=k8s.io/ingress-nginx
 {{- end }}
 {{- $usual := has $class.controllerValue (list "weir.dev/ingress" "k8s.io/ingress-nginx") }}
-- --ingress-class={{ $controller.ingressClass | default (and $usual (not $controller.ingressClassByName) | ternary "nginx" $class.name) }}
-{{- if $controller.ingressClassByName }}
+{{- /* No Role can allow to read classes: without a ClusterRole names are all there is. */}}
+{{- $byName := or $controller.ingressClassByName .Values.rbac.scope }}
+- --ingress-class={{ $controller.ingressClass | default (and $usual (not $byName) | ternary "nginx" $class.name) }}
+{{- if $byName }}
 - --ingress-class-by-name
 {{- end }}
 {{- if $controller.watchIngressWithoutClass }}
@@ -231,6 +244,9 @@ spec:
 {{- end }}
 {{- with include "weir.watchNamespace" . }}
 - --watch-namespace={{ . }}
+{{- end }}
+{{- range .Values.rbac.secrets }}
+- --secrets={{ . }}
 {{- end }}
 {{- with include "weir.publishService" . }}
 - --publish-service={{ . }}
@@ -286,9 +302,14 @@ spec:
         command: [weirctl, wait, --timeout={{ $delay }}s]
       {{- end }}
   {{- end }}
-  {{- with .Values.proxy.extraEnvs }}
+  {{- if or $controller.metrics.compat.ingressNginx .Values.proxy.extraEnvs }}
   env:
+    {{- if $controller.metrics.compat.ingressNginx }}
+    {{- include "weir.podIdentity" . | nindent 4 }}
+    {{- end }}
+    {{- with .Values.proxy.extraEnvs }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   ports:
     {{- range $name := list "http" "https" }}
@@ -325,6 +346,7 @@ spec:
 - --http=:{{ $controller.containerPort.http }}
 - --https=:{{ $controller.containerPort.https }}
 - --admin=:{{ $controller.metrics.port }}
+{{- include "weir.metricsCompat" . }}
 - --drain-timeout={{ include "weir.drainTimeout" . }}s
 {{- with .Values.proxy }}
 {{- if .threads }}

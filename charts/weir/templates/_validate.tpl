@@ -49,6 +49,16 @@
 {{- fail (printf "controller.publishService.pathOverride: with rbac.scope no Service in namespace %s can be read" $published) -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.rbac.scope -}}
+{{- range .Values.rbac.secrets -}}
+{{- if ne (splitList "/" . | first) (include "weir.watchNamespace" $) -}}
+{{- fail (printf "rbac.secrets: %s is not in namespace %s, and a Role there cannot allow it" . (include "weir.watchNamespace" $)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.admissionPolicy.enabled (semverCompare "<1.30-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "admissionPolicy: Kubernetes %s has no ValidatingAdmissionPolicy, it takes 1.30" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- if (dig "scope" "namespaceSelector" "" $controller) -}}
 {{- fail "controller.scope.namespaceSelector: this version cannot select namespaces by label, and would serve all of them; use controller.scope.namespace" -}}
 {{- end -}}
@@ -108,12 +118,12 @@
 {{- if (dig "enabled" false (.Values.defaultBackend | default dict)) -}}
 {{- fail "defaultBackend.enabled: deploy that Service yourself and name it in controller.extraArgs.default-backend-service; without one, weir answers 404 itself" -}}
 {{- end -}}
-{{- range list "source" "socket" "metrics-listen" -}}
+{{- range list "source" "socket" "metrics-listen" "metrics-compat" -}}
 {{- if hasKey $controller.extraArgs . -}}
 {{- fail (printf "controller.extraArgs.%s is set by the chart" .) -}}
 {{- end -}}
 {{- end -}}
-{{- range list "socket" "http" "https" "admin" "state-file" "drain-timeout" -}}
+{{- range list "socket" "http" "https" "admin" "state-file" "drain-timeout" "metrics-compat" -}}
 {{- if hasKey $.Values.proxy.extraArgs . -}}
 {{- fail (printf "proxy.extraArgs.%s is set by the chart" .) -}}
 {{- end -}}

@@ -1,8 +1,20 @@
 {{/* What can be, but may not be meant: a line each, for NOTES.txt. */}}
 {{- define "weir.warnings" -}}
 {{- $controller := .Values.controller -}}
-{{- if and .Values.rbac.create .Values.rbac.scope }}
-rbac.scope: the account cannot read IngressClasses, and this version's controller waits until it can. Bind a ClusterRole to it with list and watch on ingressclasses.networking.k8s.io.
+{{- if and .Values.rbac.scope $controller.ingressClassResource.aliases }}
+controller.ingressClassResource.aliases: with rbac.scope classes cannot be read, and Ingresses are served by one name, {{ $controller.ingressClass | default $controller.ingressClassResource.name }}.
+{{- end }}
+{{- if and .Values.rbac.secrets (dig "default-ssl-certificate" "" $controller.extraArgs) }}
+{{- $name := index $controller.extraArgs "default-ssl-certificate" }}
+{{- if not (or (has $name .Values.rbac.secrets) (has (splitList "/" $name | first) .Values.rbac.secrets)) }}
+controller.extraArgs.default-ssl-certificate: {{ $name }} is not in rbac.secrets, and so it cannot be read.
+{{- end }}
+{{- end }}
+{{- if and .Values.crds.enabled (include "weir.isForeignDefinition" (dict "name" "tunnelpolicies.weir.dev" "context" .)) }}
+crds.enabled: the cluster has the definitions already, not of this release, and they stay as they are. Bring them up to date with: kubectl apply --server-side -f crds/
+{{- end }}
+{{- if and .Values.crds.enabled .Values.rbac.scope }}
+crds.enabled: the definitions are of the whole cluster. Who may not make them installs with crds.enabled=false.
 {{- end }}
 {{- if and $controller.hostNetwork (lt (min (int $controller.containerPort.http) (int $controller.containerPort.https)) 1024) }}
 controller.hostNetwork: the proxy is not root. On the nodes the sysctl net.ipv4.ip_unprivileged_port_start must allow its ports; controller.hostPort needs no such thing.

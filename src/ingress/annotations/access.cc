@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "ingress/annotations/themes.h"
+#include "ingress/cache_time.h"
 #include "ingress/names.h"
 #include "ingress/policies.h"
 #include "ingress/secret_name.h"
 #include "ingress/text_template.h"
+#include "table/describe_access.h"
 #include "table/text_rules.h"
 #include "util/ip_address.h"
 
@@ -137,6 +139,26 @@ void set_limit_number(Policies& policies, std::uint64_t number) {
   policies.limits.*kField = static_cast<std::uint32_t>(number);
 }
 
+/// Written in KiB.
+template <auto kField>
+void set_rate(Policies& policies, std::uint64_t kibibytes) {
+  policies.response_rate.*kField = kibibytes * 1024;
+}
+
+bool is_cache_time(std::string_view text) {
+  return parse_cache_time(text).has_value();
+}
+
+void set_cache_times(Policies& policies, std::vector<std::string> items) {
+  auto& times = policies.access.own.cache_times;
+  times.clear();
+  for (const auto& item : items) times.push_back(*parse_cache_time(item));
+}
+
+bool is_cache_key(std::string_view text) {
+  return parse_text_template(text).has_value();
+}
+
 constexpr std::string_view kAuthType = "nginx.ingress.kubernetes.io/auth-type";
 constexpr std::string_view kEnableCors = "nginx.ingress.kubernetes.io/enable-cors";
 constexpr std::string_view kAuthUrl = "nginx.ingress.kubernetes.io/auth-url";
@@ -171,14 +193,31 @@ AnnotationTheme access_annotations() {
            .needs = kAuthUrl,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-cache-duration",
-           .type = List{',', "statuses and a time", 1'000},
+           .type = List{',', "statuses and a time behind them, as in `200 202 10m`",
+                        table::kMaxCacheTimes, is_cache_time, set_cache_times},
            .usual = "200 202 401 5m",
-           .text = "How long answers of the auth service are kept",
-           .risk = Risk::Medium},
+           .text = "How long answers of the auth service with these statuses are kept, if there "
+                   "is an `auth-cache-key`; units are ms, s, m, h, d, w, M and y, up to 40 days",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .close = close,
+           .needs = kAuthUrl,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-cache-key",
-           .type = Text{"a text with variables"},
-           .text = "What answers of the auth service are kept by",
-           .risk = Risk::Medium},
+           .type = Text{"letters, digits, - and _, and variables, `$remote_user` among them", 1024,
+                        is_cache_key,
+                        [](Policies& policies, const std::string& text) {
+                          policies.access.own.external.cache_key = *parse_text_template(text);
+                        }},
+           .text = "Requests to a path for which this is the same text share an answer of the "
+                   "auth service, in each proxy; whatever that service looks at must be in it. "
+                   "A request for which it is empty is asked about by itself. A proxy keeps some "
+                   "thousands of answers, the last ones used",
+           .effect = Effect::InEffect,
+           .risk = Risk::Medium,
+           .needs = kAuthUrl,
+           .since = "0.1",
+           .difference = "without effect with other variables of nginx in it"},
           {.name = "nginx.ingress.kubernetes.io/auth-keepalive",
            .type = Number{0, 1'000},
            .usual = "0",
@@ -278,14 +317,17 @@ AnnotationTheme access_annotations() {
            .needs = kAuthType,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-secret-type",
-           .type = Choice{{"auth-file"}, [](Policies&, std::size_t) {}, {"auth-map"}},
+           .type = Choice{{"auth-file", "auth-map"},
+                          [](Policies& policies, std::size_t word) {
+                            policies.access.basic.is_map = word == 1;
+                          }},
            .usual = "auth-file",
-           .text = "How that Secret has its users: `auth-file` is text under the key `auth`",
+           .text = "How that Secret has its users: `auth-file` is text under the key `auth`; of an "
+                   "`auth-map` each key is a user, and its value the hash of the password",
            .effect = Effect::InEffect,
            .close = close,
            .needs = kAuthType,
-           .since = "0.1",
-           .difference = "with auth-map the paths answer 503"},
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/auth-signin",
            .type = Text{"a URL, perhaps with variables", 1024, is_url_text,
                         set_auth_text<&table::ExternalAuth::signin>},
@@ -376,15 +418,22 @@ AnnotationTheme access_annotations() {
            .effect = Effect::InEffect,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-rate",
-           .type = Number{0, 1'000'000'000, nullptr, "KiB"},
+           .type =
+               Number{0, 1'000'000'000, set_rate<&table::ResponseRate::bytes_per_second>, "KiB"},
            .usual = "0",
-           .text = "Bytes a second of one response",
-           .twin = "limit-rate"},
+           .text = "So much of one response goes to its client in a second; 0 is no limit. Tunnels "
+                   "have none",
+           .effect = Effect::InEffect,
+           .twin = "limit-rate",
+           .since = "0.1",
+           .difference = "it counts without `proxy-buffering`, too"},
           {.name = "nginx.ingress.kubernetes.io/limit-rate-after",
-           .type = Number{0, 1'000'000'000, nullptr, "KiB"},
+           .type = Number{0, 1'000'000'000, set_rate<&table::ResponseRate::free_bytes>, "KiB"},
            .usual = "0",
-           .text = "What is sent before `limit-rate` counts",
-           .twin = "limit-rate-after"},
+           .text = "So much of a response is sent before `limit-rate` counts",
+           .effect = Effect::InEffect,
+           .twin = "limit-rate-after",
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/limit-rpm",
            .type = Number{0, kMostLimited, set_limit_number<&table::ClientLimits::per_minute>,
                           "requests"},

@@ -21,6 +21,13 @@ void set_versions(Policies& policies, std::vector<std::string> words) {
   if (versions.tls12 || versions.tls13) policies.backend_tls.tls.versions = versions;
 }
 
+/// A number, or a name as Kubernetes has them (RFC 6335 §5.1).
+bool is_port(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
 }  // namespace
 
 AnnotationTheme backend_tls_annotations() {
@@ -112,6 +119,15 @@ AnnotationTheme backend_tls_annotations() {
            .text = "Intermediate certificates between the Service's and a CA, at most",
            .effect = Effect::InEffect,
            .needs = kSecret,
+           .since = "0.1"},
+          {.name = "weir.dev/plain-http-port",
+           .type = Text{"number or name of a port of the path's Service", 63, is_port,
+                        [](Policies& policies, const std::string& port) {
+                          policies.plain_http_port = port;
+                        }},
+           .text = "Port of the path's Service for requests that came without TLS, spoken to in "
+                   "plain HTTP, whatever `backend-protocol` says of the others",
+           .effect = Effect::InEffect,
            .since = "0.1"},
       }};
 }

@@ -117,11 +117,18 @@ AnnotationTheme balancing_annotations() {
            .difference = "`ewma` looks at what is in flight, where ingress-nginx looks at how long "
                          "answers took; it is the default, which there is `round_robin`"},
           {.name = "nginx.ingress.kubernetes.io/service-upstream",
-           .type = Flag{},
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) {
+                          policies.balancing.by_service_address = on;
+                        }},
            .usual = "false",
            .scope = Scope::Backend,
-           .text = "Sends to the Service's address instead of its endpoints",
-           .twin = "service-upstream"},
+           .text = "Sends to the Service's address (clusterIP) and port instead of its "
+                   "endpoints, which the cluster then chooses for each connection. A Service "
+                   "without an address has its endpoints",
+           .effect = Effect::InEffect,
+           .twin = "service-upstream",
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/session-cookie-change-on-failure",
            .type = Flag{Flag::Words::TrueFalse, set_cookie<&StickyCookie::change_on_failure>},
            .usual = "false",

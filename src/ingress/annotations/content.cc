@@ -49,6 +49,7 @@ bool is_error(std::string_view text) {
   return status && *status >= 400 && *status <= 599;
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): what a List calls takes its texts over.
 void set_statuses(Policies& policies, std::vector<std::string> texts) {
   std::set<std::uint16_t> statuses;
   for (const auto& text : texts) statuses.insert(static_cast<std::uint16_t>(*parse_number(text)));
@@ -71,6 +72,30 @@ bool is_off(std::string_view text) {
 bool is_plain_url(std::string_view text) {
   return !text.empty() && !text.starts_with('~') && text.find('$') == text.npos &&
          parse_url_text(text).has_value();
+}
+
+constexpr std::string_view kMirrorTarget = "nginx.ingress.kubernetes.io/mirror-target";
+
+bool is_mirror_target(std::string_view text) {
+  const auto url = parse_url_template(text);
+  return url && !url->authority.empty();
+}
+
+void set_mirror_target(Policies& policies, const std::string& text) {
+  auto url = *parse_url_template(text);
+  auto& mirror = policies.mirror;
+  mirror.backend = BackendKey{{"", url.host}, std::to_string(url.port)};
+  mirror.copy.host = url.authority;
+  mirror.copy.target = std::move(url.target);
+  mirror.copy.tls.reset();
+  if (!url.https) return;
+  auto& tls = mirror.copy.tls.emplace();
+  tls.server_name = url.host;
+  tls.send_server_name = true;
+}
+
+bool is_mirror_host(std::string_view text) {
+  return !text.empty() && table::is_host_field(text);
 }
 
 std::string_view without_dot(std::string_view domain) {
@@ -129,8 +154,14 @@ AnnotationTheme content_annotations() {
       .text = "",
       .annotations = {
           {.name = "nginx.ingress.kubernetes.io/connection-proxy-header",
-           .type = Choice{{"close", "keep-alive"}},
-           .text = "Connection header towards the Service"},
+           .type = Choice{{"close", "keep-alive"},
+                          [](Policies& policies, std::size_t word) {
+                            policies.close_endpoints = word == 0;
+                          }},
+           .text = "With `close`, connections to the Service are for one request",
+           .effect = Effect::InEffect,
+           .since = "0.1",
+           .difference = "it breaks no handshakes of tunnels"},
           {.name = "nginx.ingress.kubernetes.io/custom-headers",
            .type =
                Text{"namespace/name of a ConfigMap, of this namespace", kMostSecretName, nullptr,
@@ -193,17 +224,37 @@ AnnotationTheme content_annotations() {
            .effect = Effect::Accepted,
            .note = "browsers and nginx have dropped HTTP/2 push"},
           {.name = "nginx.ingress.kubernetes.io/mirror-host",
-           .type = Text{"a host name"},
-           .text = "Host of mirrored requests",
-           .risk = Risk::High},
+           .type = Text{"a host, perhaps with a port", 256, is_mirror_host,
+                        [](Policies& policies, const std::string& host) {
+                          policies.mirror.host = host;
+                        }},
+           .text = "Host of copies, instead of that of `mirror-target`",
+           .effect = Effect::InEffect,
+           .risk = Risk::High,
+           .needs = kMirrorTarget,
+           .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/mirror-request-body",
-           .type = Flag{Flag::Words::OnOff},
+           .type = Flag{Flag::Words::OnOff,
+                        [](Policies& policies, bool on) { policies.mirror.copy.with_body = on; }},
            .usual = "on",
-           .text = "Whether mirrored requests have the body"},
-          {.name = "nginx.ingress.kubernetes.io/mirror-target",
-           .type = Text{"a URL"},
-           .text = "Where a copy of each request goes",
-           .risk = Risk::High},
+           .text = "Whether copies have the body. A body of more than 64 KiB is not copied, and "
+                   "neither is its request",
+           .effect = Effect::InEffect,
+           .needs = kMirrorTarget,
+           .since = "0.1",
+           .difference = "bodies are not read ahead of the Service, and those that are large are "
+                         "not copied"},
+          {.name = kMirrorTarget,
+           .type = Text{"an http or https URL, perhaps with variables behind its host", 1024,
+                        is_mirror_target, set_mirror_target},
+           .text = "Where a copy of each request goes, once, when the request itself has gone to "
+                   "the Service; its answer is thrown away. The request never waits for it: when "
+                   "too many copies are under way, others are left out",
+           .effect = Effect::InEffect,
+           .risk = Risk::High,
+           .since = "0.1",
+           .difference = "a request does not wait for the end of its copy; handshakes of tunnels "
+                         "are not copied"},
           {.name = "nginx.ingress.kubernetes.io/proxy-cookie-domain",
            .type = Text{"off, or two domains with a blank between", kMostReplacement,
                         is_cookie_domain, set_cookie_domain},
@@ -298,6 +349,15 @@ AnnotationTheme content_annotations() {
            .needs = kRewriteTarget,
            .since = "0.1",
            .difference = "bytes that no path has are escaped"},
+          {.name = "weir.dev/via",
+           .type = Text{"a name of letters, digits and some signs, without blanks", 256,
+                        table::is_token,
+                        [](Policies& policies, const std::string& name) { policies.via = name; }},
+           .text = "Adds weir under this name to the Via of requests and responses (RFC 9110, "
+                   "7.6.3)",
+           .effect = Effect::InEffect,
+           .twin = "via",
+           .since = "0.1"},
       }};
 }
 

@@ -86,6 +86,23 @@ AnnotationTheme retry_annotations() {
            .twin = "proxy-next-upstream-tries",
            .since = "0.1",
            .difference = "16 tries at most, which is also what `0` means"},
+          {.name = "weir.dev/close-after-error",
+           .type = Flag{Flag::Words::TrueFalse,
+                        [](Policies& policies, bool on) { policies.close_after_error = on; }},
+           .usual = "false",
+           .text = "Closes the client's connection after a status of 400 and more",
+           .effect = Effect::InEffect,
+           .twin = "close-after-error",
+           .since = "0.1"},
+          {.name = "weir.dev/unanswered-status",
+           .type = Number{400, table::kMostStatus,
+                          [](Policies& policies, std::uint64_t status) {
+                            policies.unanswered_status = static_cast<std::uint16_t>(status);
+                          }},
+           .text = "Status where no endpoint gave an answer; else 502, and 504 after a timeout",
+           .effect = Effect::InEffect,
+           .twin = "unanswered-status",
+           .since = "0.1"},
       }};
 }
 

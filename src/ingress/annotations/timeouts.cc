@@ -78,10 +78,18 @@ AnnotationTheme timeout_annotations() {
            .twin = "proxy-connect-timeout",
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/proxy-http-version",
-           .type = Choice{{"1.1", "1.0"}},
+           .type = Choice{{"1.1", "1.0"},
+                          [](Policies& policies, std::size_t word) {
+                            policies.speaks_http_1_0 = word == 1;
+                          }},
            .usual = "1.1",
-           .text = "Version of HTTP towards the Service",
-           .twin = "proxy-http-version"},
+           .text = "Version of HTTP towards the Service. With `1.0` a connection is for one "
+                   "request; a request whose body comes in chunks gets 411",
+           .effect = Effect::InEffect,
+           .twin = "proxy-http-version",
+           .since = "0.1",
+           .difference = "with `1.0`, bodies in chunks are refused, not buffered; handshakes of "
+                         "tunnels are in 1.1 all the same"},
           {.name = "nginx.ingress.kubernetes.io/proxy-max-temp-file-size",
            .type = Size{std::uint64_t{1} << 40},
            .usual = "1024m",

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "ingress/annotations/themes.h"
 #include "ingress/policies.h"
 #include "ingress/secret_name.h"
@@ -20,6 +23,15 @@ void set_mode(Policies& policies, std::size_t word) {
   constexpr std::optional<Mode> kModes[] = {Mode::Required, Mode::Optional, Mode::OptionalAny,
                                             std::nullopt};
   policies.client_auth.mode = kModes[word];
+}
+
+void set_aliases(Policies& policies, std::vector<std::string> names) {
+  policies.aliases.clear();
+  policies.wrong_aliases.clear();
+  for (auto& name : names) {
+    auto& list = is_valid_host(name) ? policies.aliases : policies.wrong_aliases;
+    if (std::ranges::find(list, name) == list.end()) list.push_back(std::move(name));
+  }
 }
 
 }  // namespace
@@ -92,10 +104,19 @@ AnnotationTheme tls_annotations() {
            .needs = kAuthSecret,
            .since = "0.1"},
           {.name = "nginx.ingress.kubernetes.io/server-alias",
-           .type = List{',', "a host name", 100},
+           .type = List{.item = "a host name, perhaps with `*.` in front",
+                        .set = set_aliases,
+                        .any_case = true},
            .scope = Scope::Host,
-           .text = "Further names of the hosts",
-           .risk = Risk::High},
+           .text = "Further names of the hosts of this Ingress; those of the oldest Ingress of a "
+                   "host that has any count. A name that an Ingress has in its rules is that "
+                   "host, and no alias. An alias has the certificate of its host if that covers "
+                   "it, else the default one, and then plain requests are not redirected",
+           .effect = Effect::InEffect,
+           .risk = Risk::High,
+           .since = "0.1",
+           .difference = "regular expressions (`~`) and names that end in `.*` are left out, and "
+                         "`*.` stands for one label"},
           {.name = "nginx.ingress.kubernetes.io/ssl-ciphers",
            .type = Text{"a list of ciphers that OpenSSL takes", table::kMaxCiphers, is_cipher_list,
                         [](Policies& policies, const std::string& list) {
