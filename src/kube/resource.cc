@@ -63,8 +63,7 @@ std::string resource_name(Kind kind) {
 }
 
 std::string short_name(Kind kind) {
-  const auto [group, plural] = resource_of(kind);
-  return plural;
+  return resource_of(kind).plural;
 }
 
 }  // namespace weir::kube
