@@ -176,8 +176,8 @@ class Shadows {
 
 PolicyIndex::Claim PolicyIndex::claim_of(const kube::Policy& policy,
                                          const kube::PolicyTarget& target) {
-  auto section = target.kind == Kind::Ingress ? lower_case(target.section) : target.section;
-  return {policy.kind, {target.kind, {policy.meta.ns, target.name}}, std::move(section)};
+  const auto section = target.kind == Kind::Ingress ? lower_case(target.section) : target.section;
+  return {policy.kind, {target.kind, {policy.meta.ns, target.name}}, section};
 }
 
 /// What it is judged by, each once.
