@@ -208,6 +208,8 @@ ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() 
   if (source_ != "kube") {
     return Refused{"--source", fmt::format("\"{}\" is neither kube nor dir:PATH", source_)};
   }
+  auto secrets = watched_secrets();
+  if (auto* refused = std::get_if<Refused>(&secrets)) return *std::move(refused);
   const char* flag = !kubeconfig_.empty()       ? "--kubeconfig"
                      : !apiserver_host_.empty() ? "--apiserver-host"
                                                 : "--source";
@@ -218,8 +220,6 @@ ControllerFlags::Result<ControllerFlags::Opened> ControllerFlags::open_source() 
   if (!access) return Refused{flag, access.error().detail};
   auto credentials = kube::Credentials::open(std::move(*access));
   if (!credentials) return Refused{flag, credentials.error().detail};
-  auto secrets = watched_secrets();
-  if (auto* refused = std::get_if<Refused>(&secrets)) return *std::move(refused);
   kube::ApiSourceOptions watch;
   watch.secrets = std::get<0>(std::move(secrets));
   watch.list_watch.watch_namespace = watch_namespace_;

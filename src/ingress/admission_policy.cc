@@ -136,8 +136,8 @@ class Writer {
         break;
       case Effect::Refused: {
         const bool is_flag = std::holds_alternative<Flag>(annotation.type);
-        const std::vector<std::string_view> kNothing = {"0", "f", "F", "false", "FALSE", "False"};
-        write(name, is_flag ? any_of(kNothing, value) : "false",
+        const std::vector<std::string_view> nothing = {"0", "f", "F", "false", "FALSE", "False"};
+        write(name, is_flag ? any_of(nothing, value) : "false",
               fmt::format("annotation {} never has an effect: {}", name, annotation.note));
         break;
       }

@@ -56,18 +56,17 @@ class Bed:
         if not eventually(lambda: self.get("serviceaccount", "default", name)):  # without it there are no Pods
             raise Failed(f"namespace {name} got no account")
 
-    def install(self, release, namespace, values=None, wait=True):
+    def install(self, release, namespace, values=None, *flags):
         self.installed[release] = namespace
         file = self.folder / f"{release}-values.json"
         file.write_text(json.dumps(merged(VALUES, values or {})))
         self.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--create-namespace",
-                  "--values", file,
-                  *(("--wait", "--timeout", "3m") if wait else ()))
+                  "--values", file, "--wait", "--timeout", "3m", *flags)
 
-    def uninstall(self, release, wait=True):
+    def uninstall(self, release):
         namespace = self.installed.pop(release)
         self.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "3m")
-        if wait and not eventually(lambda: not self.pods(namespace, f"app.kubernetes.io/instance={release}")):
+        if not eventually(lambda: not self.pods(namespace, f"app.kubernetes.io/instance={release}")):
             raise Failed(f"Pods of {release} are left")
 
     def apply(self, *objects):

@@ -182,6 +182,16 @@ TEST(Docs, PrintsThePageOfAnnotations) {
   EXPECT_EQ(docs({"annotations"}), 0);
   EXPECT_THAT(testing::internal::GetCapturedStdout(), ::testing::StartsWith("# Annotations\n"));
 
+  for (const auto* kind : {"TunnelPolicy", "BackendPolicy", "WeirConfig"}) {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(docs({"crd", kind}), 0);
+    EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("\n    kind: " + std::string(kind)));
+  }
+
+  CaptureStderr();
+  EXPECT_EQ(docs({"crd", "Policy"}), 2);
+  EXPECT_THAT(GetCapturedStderr(), HasSubstr("TunnelPolicy"));
+
   CaptureStderr();
   EXPECT_EQ(docs({}), 2);
   EXPECT_THAT(GetCapturedStderr(), HasSubstr("needs annotations"));

@@ -179,6 +179,25 @@ TEST_F(ControllerFlagsTest, FolderHasNoCredentials) {
   EXPECT_EQ(std::get<ControllerFlags::Opened>(opened).credentials, nullptr);
 }
 
+TEST_F(ControllerFlagsTest, SecretsAreNamespacesOrNamesInReach) {
+  // The watch is refused before the API server is looked for; a good one gets as far as that.
+  const auto blamed = [this] {
+    return std::get<ControllerFlags::Refused>(given_.open_source()).flag;
+  };
+  ASSERT_FALSE(parse({"--secrets", "team/tls", "--secrets", "edge", "--kubeconfig", "/nonexistent"}));
+  EXPECT_EQ(blamed(), "--kubeconfig");
+}
+
+TEST_F(ControllerFlagsTest, SecretsThatCannotBeAreRefused) {
+  ASSERT_FALSE(parse({"--secrets", "team/tls/more"}));
+  EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--secrets");
+}
+
+TEST_F(ControllerFlagsTest, SecretsOutsideOfTheWatchedNamespaceAreRefused) {
+  ASSERT_FALSE(parse({"--secrets", "edge/tls", "--watch-namespace", "team"}));
+  EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--secrets");
+}
+
 TEST_F(ControllerFlagsTest, KubeconfigThatIsMissingIsNamed) {
   ASSERT_FALSE(parse({"--kubeconfig", "/nonexistent/config"}));
   EXPECT_EQ(std::get<ControllerFlags::Refused>(given_.open_source()).flag, "--kubeconfig");
