@@ -303,7 +303,7 @@ class Cluster {
     return std::max(Milliseconds(ready - clock_.lists_have_arrived()).count(), 0.0);
   }
 
-  double written() const { return controller_->metric("weir_controller_status_writes_total"); }
+  double written() const { return controller_->metric("weir_status_writes_total"); }
   double controller_bytes() const { return private_bytes(controller_->process().pid()); }
 
   /// The share of a core that the controller takes while endpoints come and go.

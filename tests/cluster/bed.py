@@ -30,8 +30,8 @@ def lines(items):
 
 
 class Bed:
-    def __init__(self, machine, tools, folder, say):
-        self.machine, self.tools, self.say = machine, Path(tools), say
+    def __init__(self, machine, tools, folder):
+        self.machine, self.tools = machine, Path(tools)
         self.folder = Path(folder)
         home = self.folder / "home"
         home.mkdir()
@@ -199,14 +199,6 @@ class Bed:
                 if one["name"] == container:
                     return one["restartCount"]
         return 0
-
-    def ask_pod(self, pod, port, path):
-        """GET at a port of the Pod, which leads here."""
-        import http.client
-        connection = http.client.HTTPConnection(pod["status"]["podIP"], port, timeout=10)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
 
     # -- after a failure ----------------------------------------------------------------------------
 
