@@ -504,8 +504,8 @@ class Documented(unittest.TestCase):
 
     def rendered(self, chosen):
         rows = set()
-        for variant in VARIANTS:
-            for one in render(variant):
+        for objects in [render_values({"rbac": {"secrets": ["a/b"]}}), *map(render, VARIANTS)]:
+            for one in objects:
                 if one["kind"] in ("Role", "ClusterRole") and one["metadata"]["name"].endswith("-own") == chosen:
                     for rule in one["rules"]:
                         for group, resource in itertools.product(rule["apiGroups"], rule["resources"]):
@@ -522,6 +522,12 @@ class Documented(unittest.TestCase):
 
     def test_what_is_watched(self):
         self.assertEqual(self.rendered(False), self.documented("cluster"))
+
+    def test_metrics_that_pages_for_operators_name_are_there(self):
+        known = (ROOT / "docs/metrics.md").read_text()
+        for page in ("operations", "migrate-from-ingress-nginx", "security"):
+            for name in re.findall(r"`(weir_[a-z_]+|leader_[a-z_]+)", (ROOT / f"docs/{page}.md").read_text()):
+                self.assertTrue(f"| `{name}` |" in known, f"{page}: {name}")
 
     def test_what_is_weirs_own(self):
         self.assertEqual(self.rendered(True), self.documented("own"))

@@ -30,8 +30,8 @@ def lines(items):
 
 
 class Bed:
-    def __init__(self, machine, tools, folder, say):
-        self.machine, self.tools, self.say = machine, Path(tools), say
+    def __init__(self, machine, tools, folder):
+        self.machine, self.tools = machine, Path(tools)
         self.folder = Path(folder)
         home = self.folder / "home"
         home.mkdir()
@@ -56,18 +56,17 @@ class Bed:
         if not eventually(lambda: self.get("serviceaccount", "default", name)):  # without it there are no Pods
             raise Failed(f"namespace {name} got no account")
 
-    def install(self, release, namespace, values=None, wait=True):
+    def install(self, release, namespace, values=None, *flags):
         self.installed[release] = namespace
         file = self.folder / f"{release}-values.json"
         file.write_text(json.dumps(merged(VALUES, values or {})))
         self.helm("upgrade", "--install", release, CHART, "--namespace", namespace, "--create-namespace",
-                  "--values", file,
-                  *(("--wait", "--timeout", "3m") if wait else ()))
+                  "--values", file, "--wait", "--timeout", "3m", *flags)
 
-    def uninstall(self, release, wait=True):
+    def uninstall(self, release):
         namespace = self.installed.pop(release)
         self.helm("uninstall", release, "--namespace", namespace, "--wait", "--timeout", "3m")
-        if wait and not eventually(lambda: not self.pods(namespace, f"app.kubernetes.io/instance={release}")):
+        if not eventually(lambda: not self.pods(namespace, f"app.kubernetes.io/instance={release}")):
             raise Failed(f"Pods of {release} are left")
 
     def apply(self, *objects):
@@ -200,14 +199,6 @@ class Bed:
                 if one["name"] == container:
                     return one["restartCount"]
         return 0
-
-    def ask_pod(self, pod, port, path):
-        """GET at a port of the Pod, which leads here."""
-        import http.client
-        connection = http.client.HTTPConnection(pod["status"]["podIP"], port, timeout=10)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
 
     # -- after a failure ----------------------------------------------------------------------------
 

@@ -139,9 +139,9 @@ class Keys:
 class Machine:
     """Brings the cluster up. `assets`: of tools/cluster-assets; `api`: of tools/kube-assets."""
 
-    def __init__(self, folder, assets, api, say):
+    def __init__(self, folder, assets, api):
         self.folder = Path(folder)
-        self.assets, self.api, self.say = Path(assets), Path(api), say
+        self.assets, self.api = Path(assets), Path(api)
         self.logs = self.folder / "logs"
         self.logs.mkdir()
         self.programs = {}

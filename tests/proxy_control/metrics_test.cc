@@ -125,9 +125,9 @@ TEST(Metrics, EverySeriesIsThereFromTheStart) {
 
 TEST(Metrics, PortsOfTcpAndCopiesAreThereFromTheStart) {
   const proxy::Counters worker;
-  const auto text = metrics_text({&worker}, proxy::TunnelRegistry(), {});
+  const auto text = scrape({&worker});
   for (const char* line :
-       {"weir_proxy_connections_accepted_total{listener=\"tcp\"} 0",
+       {"weir_connections_accepted_total{listener=\"tcp\"} 0",
         "weir_proxy_tcp_connections_total{result=\"failed\"} 0", "weir_proxy_tcp_ports_shut 0",
         "weir_proxy_tcp_listen_failures_total 0",
         "weir_proxy_mirrored_total{result=\"left_out\"} 0", "weir_proxy_auth_cache_hits_total 0"}) {

@@ -40,7 +40,7 @@ TEST(TableHolder, ANewTableIsADeltaOfAllItHas) {
   EXPECT_NE(change.delta->certificates[0].certificate, nullptr);
   EXPECT_EQ(change.delta->backends.at(0)->name, "a/b:80");
   EXPECT_EQ(change.delta->hosts.at(0)->name, "shop.example");
-  EXPECT_THAT(holder.counts(), ElementsAre(1, 1, 1, 1, 0, 0, 0));
+  EXPECT_THAT(holder.counts(), ElementsAre(1, 1, 1, 1, 0, 0, 0, 0));
   EXPECT_EQ(holder.held().size(), 4U);
 }
 
