@@ -185,7 +185,8 @@ TEST(Docs, PrintsThePageOfAnnotations) {
   for (const auto* kind : {"TunnelPolicy", "BackendPolicy", "WeirConfig"}) {
     testing::internal::CaptureStdout();
     EXPECT_EQ(docs({"crd", kind}), 0);
-    EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("\n    kind: " + std::string(kind)));
+    EXPECT_THAT(testing::internal::GetCapturedStdout(),
+                HasSubstr("\n    kind: " + std::string(kind)));
   }
 
   CaptureStderr();

@@ -184,7 +184,8 @@ TEST_F(ControllerFlagsTest, SecretsAreNamespacesOrNamesInReach) {
   const auto blamed = [this] {
     return std::get<ControllerFlags::Refused>(given_.open_source()).flag;
   };
-  ASSERT_FALSE(parse({"--secrets", "team/tls", "--secrets", "edge", "--kubeconfig", "/nonexistent"}));
+  ASSERT_FALSE(
+      parse({"--secrets", "team/tls", "--secrets", "edge", "--kubeconfig", "/nonexistent"}));
   EXPECT_EQ(blamed(), "--kubeconfig");
 }
 

@@ -91,9 +91,9 @@ TEST_F(ClusterPolicies, WorkWhenTheirDefinitionsComeLater) {
   serve();
   ASSERT_TRUE(opens());
   define();
-  apply(policy("TunnelPolicy", "off", target("app") + "  websocket: false\n"));
+  apply(policy("TunnelPolicy", "closed", target("app") + "  websocket: false\n"));
   EXPECT_TRUE(eventually([&] { return !opens(); })) << logs();
-  EXPECT_TRUE(remove("TunnelPolicy", "off"));
+  EXPECT_TRUE(remove("TunnelPolicy", "closed"));
   EXPECT_TRUE(eventually([&] { return opens(); })) << logs();
 }
 
