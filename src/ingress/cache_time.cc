@@ -57,8 +57,8 @@ std::optional<table::CacheTime> parse_cache_time(std::string_view text) {
     parsed.statuses.push_back(static_cast<std::uint16_t>(*status));
   }
   std::ranges::sort(parsed.statuses);
-  const auto rest = std::ranges::unique(parsed.statuses);
-  parsed.statuses.erase(rest.begin(), rest.end());
+  parsed.statuses.erase(std::unique(parsed.statuses.begin(), parsed.statuses.end()),
+                        parsed.statuses.end());
   if (parsed.statuses.size() > table::kMaxCacheStatuses) return std::nullopt;
   return parsed;
 }

@@ -98,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   claims[key].add(Age(ingress.meta), read.policies);
   table::Backend backend;
   backend.name = to_string(key);
-  apply_claims(backend, key, claims, {}, *defaults);
+  apply_claims(backend, key, claims, {}, *defaults, nullptr);
   check_travels(backend);
   return 0;
 }
