@@ -677,17 +677,17 @@ struct AnswerStatus {
 /// How long connections are kept, and what a request's head may take. Nothing: as the proxy's own
 /// flags say.
 struct ConnectionSettings {
-  std::optional<std::uint32_t> client_idle_ms;   ///< 0: closed after each response
-  std::optional<std::uint32_t> client_requests;  ///< of one connection; 0: closed after each
-  std::optional<std::uint32_t> client_head_ms;   ///< from its first byte to its end → 408
-  std::optional<std::uint32_t> client_body_ms;   ///< between two reads of a body → 408
+  std::optional<std::uint32_t> client_idle_ms;          ///< 0: closed after each response
+  std::optional<std::uint32_t> client_requests;         ///< of one connection; 0: closed after each
+  std::optional<std::uint32_t> client_head_ms;          ///< from its first byte to its end → 408
+  std::optional<std::uint32_t> client_body_ms;          ///< between two reads of a body → 408
   std::optional<std::uint32_t> client_proxy_header_ms;  ///< from accept to its end
-  std::optional<std::uint32_t> head_bytes;        ///< request line and fields → 431
-  std::optional<std::uint32_t> uri_bytes;         ///< request target → 414
-  std::optional<std::uint32_t> pool_size;         ///< idle ones, per worker and endpoint
-  std::optional<std::uint32_t> pool_idle_ms;      ///< of an idle one
-  std::optional<std::uint32_t> pool_requests;     ///< of one connection
-  std::optional<std::uint32_t> pool_lifetime_ms;  ///< of one connection, from connect
+  std::optional<std::uint32_t> head_bytes;              ///< request line and fields → 431
+  std::optional<std::uint32_t> uri_bytes;               ///< request target → 414
+  std::optional<std::uint32_t> pool_size;               ///< idle ones, per worker and endpoint
+  std::optional<std::uint32_t> pool_idle_ms;            ///< of an idle one
+  std::optional<std::uint32_t> pool_requests;           ///< of one connection
+  std::optional<std::uint32_t> pool_lifetime_ms;        ///< of one connection, from connect
 
   bool operator==(const ConnectionSettings&) const = default;
 };
@@ -724,7 +724,7 @@ struct TcpService {
   /// Each connection begins with a PROXY header, which says who the client is; without one it ends.
   bool expects_proxy_protocol = false;
   ProxyProtocol proxy_protocol = ProxyProtocol::None;  ///< in front of each connection to it
-  std::uint32_t tries = 3;                  ///< to connect, each to another endpoint
+  std::uint32_t tries = 3;                             ///< to connect, each to another endpoint
   std::uint32_t tries_window_ms = 600'000;  ///< a further one begins within so long; 0: no limit
   util::Rare<TunnelPolicy> tunnels = {};    ///< what of it is not about HTTP
 
@@ -743,14 +743,14 @@ enum class ResourceKind : std::uint8_t {
   TcpService = 8,
 };
 inline constexpr ResourceKind kResourceKinds[] = {
-    ResourceKind::Settings,    ResourceKind::Certificate, ResourceKind::Backend, ResourceKind::Host,
-    ResourceKind::TrustBundle, ResourceKind::TicketSeed,  ResourceKind::Users,
-    ResourceKind::TcpService};
+    ResourceKind::Settings, ResourceKind::Certificate, ResourceKind::Backend,
+    ResourceKind::Host,     ResourceKind::TrustBundle, ResourceKind::TicketSeed,
+    ResourceKind::Users,    ResourceKind::TcpService};
 /// Counts by kind: the index is the kind's number - 1.
 using CountByKind = std::array<std::uint64_t, std::size(kResourceKinds)>;
 
-using Resource = std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed, Users,
-                              TcpService>;
+using Resource =
+    std::variant<Settings, Certificate, Backend, Host, TrustBundle, TicketSeed, Users, TcpService>;
 
 struct ResourceKey {
   ResourceKind kind = ResourceKind::Settings;

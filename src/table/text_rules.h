@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxUserText = 512;            ///< bytes of a user
 inline constexpr std::size_t kMaxCorsText = 4 * 1024;       ///< bytes of one field's value
 inline constexpr std::size_t kMaxCiphers = 4 * 1024;        ///< bytes
 inline constexpr std::size_t kMaxOcspResponse = 64 * 1024;  ///< bytes
-inline constexpr std::uint32_t kLeastHeadBytes = 1024;         ///< that a request's head may take
+inline constexpr std::uint32_t kLeastHeadBytes = 1024;      ///< that a request's head may take
 inline constexpr std::uint32_t kMostHeadBytes = 1024 * 1024;
 inline constexpr std::uint64_t kMaxBodyBytes = std::uint64_t{1} << 50;
 /// Of times, but for those that a tunnel may need longer.

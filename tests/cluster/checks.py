@@ -412,6 +412,7 @@ def identities(bed):
                         "KIND:.kind,NS:.metadata.namespace,NAME:.metadata.name", "--no-headers")
     rows = {tuple(line.split(None, 2)) for line in found.splitlines() if line.strip()}
     # Definitions of weir's own kinds stay on purpose: with them would go all objects of these kinds.
-    rows = {row for row in rows if not (row[0] == "CustomResourceDefinition" and row[2].endswith(".weir.dev"))}
+    rows = {row for row in rows if not (
+        row[0] in ("CustomResourceDefinition", "APIService") and row[2].endswith(".weir.dev"))}
     return {row for row in rows if row[1] not in ("kube-node-lease", "shop", "old-shop", "team", "ingress-nginx")
             and row[2] not in ("shop", "old-shop", "team", "ingress-nginx", "kube-root-ca.crt", "default")}

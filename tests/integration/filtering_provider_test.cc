@@ -12,6 +12,12 @@ namespace {
 
 constexpr const char* kHost = "filtered.localhost";
 
+std::string request(const std::string& fields = "") {
+  std::string text = "GET / HTTP/1.1\r\nHost: ";
+  text.append(kHost).append("\r\n").append(fields).append("\r\n");
+  return text;
+}
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -98,8 +104,7 @@ TEST_F(FilteringProvider, AnAddressIsCountedFirstOfAll) {
 TEST_F(FilteringProvider, HeadersAreAddedAndOddOnesDropped) {
   start_with(one_.port(), one_.port());
   auto socket = Socket::connect(proxy_->ports().http);
-  socket.send(std::string("GET / HTTP/1.1\r\nHost: ") + kHost +
-              "\r\nX_Under: 1\r\nX.Odd: 2\r\nX-Even: 3\r\n\r\n");
+  socket.send(request("X_Under: 1\r\nX.Odd: 2\r\nX-Even: 3\r\n"));
   EXPECT_EQ(receive_response(socket).status, 200);
   const auto head = one_.last_head();
   for (const auto* line :
@@ -132,7 +137,7 @@ TEST_F(FilteringProvider, AnotherOriginIsAskedAfterFiveSeconds) {
 TEST_F(FilteringProvider, NoAnswerAtAllIs400) {
   start_with(unused_port(), unused_port());
   auto socket = Socket::connect(proxy_->ports().http);
-  socket.send(std::string("GET / HTTP/1.1\r\nHost: ") + kHost + "\r\n\r\n");
+  socket.send(request());
   EXPECT_EQ(receive_response(socket).status, 400);
   EXPECT_TRUE(socket.at_end());
 }
@@ -141,7 +146,7 @@ TEST_F(FilteringProvider, AnErrorIsPassedOnAndEndsTheConnection) {
   start_with(one_.port(), one_.port());
   one_.answer_with(418);
   auto socket = Socket::connect(proxy_->ports().http);
-  socket.send(std::string("GET / HTTP/1.1\r\nHost: ") + kHost + "\r\n\r\n");
+  socket.send(request());
   EXPECT_EQ(receive_response(socket).status, 418);
   EXPECT_TRUE(socket.at_end());
 }
