@@ -44,10 +44,7 @@ LeaderElection::LeaderElection(Connect connect, ElectionOptions options, Metrics
       client_(connect_(timeouts_of(std::min(options_.ttl / 4, kMaxRequest))), options_.ns,
               options_.name),
       backoff_(retry_, kMaxBackoff),
-      thread_([this] {
-        metrics_.set_election(options_.name);
-        run();
-      }) {}
+      thread_([this] { run(); }) {}
 
 LeaderElection::~LeaderElection() {
   stop();

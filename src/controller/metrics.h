@@ -45,7 +45,7 @@ class Metrics {
   void event_repeated();
   void event_dropped();
 
-  /// `election`: the Lease's name. Once, before anybody is told of as leader.
+  /// `election`: the Lease's name, or "none". Once, before anybody is told of as leader.
   void set_election(const std::string& election);
   void set_leader(bool is_leader);
   bool is_leader() const;

@@ -70,6 +70,7 @@ StatusKeeper::StatusKeeper(asio::io_context& io, LeaderElection::Connect connect
       backoff_(kFirstRetry, kMaxRetry),
       retry_timer_(io),
       ask_timer_(io) {
+  metrics_.set_election(options_.election ? options_.election->name : "none");
   if (source_ == AddressSource::Fixed) book_.set_addresses(options_.fixed);
 }
 

@@ -126,11 +126,11 @@ class Releases(WithCluster):
             run("uninstall", "weir")
             self.assertIsNone(replicas())
             # The definitions stay, with what was made by them.
-            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/tunnelpolicies.weir.dev"
-            self.assertEqual(self.cluster.request("GET", path).status, 200)
             for plural in ("tunnelpolicies", "backendpolicies", "weirconfigs"):
-                self.cluster.request("DELETE", path.replace("tunnelpolicies", plural))
-            self.assertTrue(eventually(lambda path=path: self.cluster.request("GET", path).status == 404))
+                path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.weir.dev"
+                self.assertEqual(self.cluster.request("GET", path).status, 200)
+                self.cluster.request("DELETE", path)
+                self.assertTrue(eventually(lambda path=path: self.cluster.request("GET", path).status == 404))
         self.assertEqual(len(told), 1, told)
 
     def test_the_definitions_belong_to_one_release(self):

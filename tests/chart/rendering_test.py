@@ -603,7 +603,7 @@ class Metrics(unittest.TestCase):
         groups = {one["name"]: one["rules"] for one in rule["spec"]["groups"]}
         written = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"]
         self.assertEqual(groups["weir"], written[0]["rules"])
-        self.assertEqual([one["record"] for one in groups["edge"]], ["edge:requests:rate5m"])
+        self.assertEqual([one["record"] for one in groups["edge.own"]], ["edge:requests:rate5m"])
         nginx = render("ingress-nginx").one("PrometheusRule")["spec"]["groups"]
         self.assertEqual([one["alert"] for one in nginx[-1]["rules"]], ["NGINXConfigFailed"])
         self.assertFalse(render("default").has("PrometheusRule"))

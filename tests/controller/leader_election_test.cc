@@ -25,6 +25,7 @@ class LeaderElectionTest : public testing::Test {
     kube::ClusterAccess access;
     access.server = server_.url();
     const auto credentials = kube::Credentials::open(access).value();
+    metrics_.set_election("weir-leader");
     election_ = std::make_unique<LeaderElection>(
         [credentials](const kube::ApiClient::Timeouts& timeouts) {
           return std::make_unique<kube::ApiClient>(credentials, timeouts);
