@@ -466,8 +466,9 @@ Of one field this counts, the first that says something:
 - Of two policies of a kind for one target the older one counts, and of the same second the one whose name sorts first. The other one has `Accepted=False`,
   reason `Conflicted`, and an Event (`PolicyConflict`) that names the winner. It counts as soon as the winner is gone.
 - A target that is not there is `TargetNotFound` (`PolicyTargetNotFound`) until it is. Targets are in the policy's own namespace, always.
-- A change counts at once, and ends no open tunnel by itself: limits and origins are for new ones, times count for open ones from then on (a shorter idle timeout
-  ends those that are idle for so long). A policy that is deleted leaves what the next one in the list above says.
+- A change counts at once, and cuts no open tunnel. Limits are for new ones, times count for open ones from then on (a shorter idle timeout ends those that are idle for
+  so long). Where a change lets others in than before (`websocket`, `origins`), open ones end politely as `onRouteChange` says. A `tunnelsPerClient` that comes later
+  counts tunnels from then on. A policy that is deleted leaves what the next one in the list above says.
 - What a policy says wrongly (only from a folder; the API server refuses it) is `Programmed=False`, reason `PartiallyProgrammed`, and an Event (`InvalidField`);
   its other fields count.
 

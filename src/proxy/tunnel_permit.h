@@ -33,10 +33,9 @@ class TunnelPermit {
   }
   /// False: the route, or the client on it, has as many tunnels as it may.
   bool take_places(const table::TunnelPolicy& policy) {
-    if (policy.limit != 0) {
-      route_place_ = RoutePlace::take(group_->route, policy.limit);
-      if (!route_place_) return false;
-    }
+    // Without a limit as well: one that comes later counts what is open already.
+    route_place_ = RoutePlace::take(group_->route, policy.limit);
+    if (!route_place_) return false;
     if (policy.limit_per_client == 0) return true;
     counted_by_client_ = group_->route->take(client_, policy.limit_per_client);
     return counted_by_client_;
