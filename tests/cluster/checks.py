@@ -81,6 +81,19 @@ def served(bed):
     return f"{took:.2f} s from kubectl's start until it is served"
 
 
+def answered_next(steady, count):
+    """How many Pods answer the next `count` requests."""
+    steady.answered.clear()
+    more(steady, count)
+    return len(steady.answered)
+
+
+def more(steady, count):
+    """So many more requests have been answered."""
+    begin = steady.count()
+    expect(eventually(lambda: steady.count() >= begin + count), f"{count} more answers", steady)
+
+
 @check
 def scaled(bed):
     """backends are scaled up and down under load without a failed request"""
@@ -92,7 +105,7 @@ def scaled(bed):
             expect(eventually(lambda count=replicas: len(steady.answered) >= count, 30),
                    f"answers of {replicas} Pods", steady.answered)
         # Those that are told to end are gone from the answers before they are gone.
-        expect(eventually(lambda: steady.answered.clear() or time.sleep(1) or len(steady.answered) == 2, 30),
+        expect(eventually(lambda: answered_next(steady, 100) == 2, 30),
                "answers of the two Pods that are left", steady.answered)
     return f"1, 2 and 5 Pods; {steady.again} requests sent again"
 
@@ -326,7 +339,7 @@ def migrated(bed):
             bed.installed.pop("ingress-nginx", None)
         expect(eventually(lambda: bed.status_addresses("old", "old-shop") == [new.address], 30),
                "weir's address in the status", bed.status_addresses("old", "old-shop"))
-        time.sleep(2)
+        more(after, 100)
     bed.kubectl("delete", "namespace", "old-shop", "ingress-nginx")
     bed.kubectl("delete", "ingressclass", "nginx")
     return f"{len(done)} blocks; {steady.count()} requests to the old one, {after.count()} to weir, none failed"
